@@ -1,0 +1,34 @@
+"""The optimizers: pure `optax` transformations, on jax and optax only."""
+
+from inna_optax.transforms.gradient_variation import (
+    GradientVariationState,
+    barzilai_borwein,
+    exact_gv_sgd,
+    expected_gv_sgd,
+    stochastic_gv_sgd,
+)
+from inna_optax.transforms.inna import (
+    InnapropState,
+    InnaState,
+    inna,
+    innaprop,
+    phase_variable,
+)
+from inna_optax.transforms.schedules import inverse_power_schedule
+from inna_optax.transforms.step_tuned_sgd import StepTunedSgdState, step_tuned_sgd
+
+__all__ = [
+    "GradientVariationState",
+    "InnaState",
+    "InnapropState",
+    "StepTunedSgdState",
+    "barzilai_borwein",
+    "exact_gv_sgd",
+    "expected_gv_sgd",
+    "inna",
+    "innaprop",
+    "inverse_power_schedule",
+    "phase_variable",
+    "step_tuned_sgd",
+    "stochastic_gv_sgd",
+]

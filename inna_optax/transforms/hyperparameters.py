@@ -1,0 +1,101 @@
+"""Hyperparameters: their legal ranges, and their values at a given step.
+
+Only numbers known while Python runs are checked. A `jax.Array` may be a tracer
+(`jax.vmap` over a learning rate) or the value of a schedule at this step
+(`optax.inject_hyperparams`); comparing it would break the first and make the
+second behave differently with and without `jax.jit`.
+"""
+
+import numbers
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from inna_optax.transforms.arithmetic import Scalar
+
+ScalarOrSchedule = float | jax.Array | Callable[[Any], Any]
+
+
+def known_number(value: Any) -> float | None:
+    """`value` as a float if Python knows it, None if it is an array or a schedule."""
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value.item()
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+        return float(value)
+    return None
+
+
+def check_hyperparameter(
+    name: str, value: Any, interval: str, *, schedule: bool = False
+) -> None:
+    """Raises an error that names `name`, `value` and the legal `interval`.
+
+    Args:
+      name: the argument's name.
+      value: what the user passed for it.
+      interval: the legal range as mathematicians write it, such as `"[0, inf)"`.
+      schedule: whether a function of the step is also accepted.
+
+    Raises:
+      TypeError: if `value` is neither a real number nor an array nor, where
+        allowed, a schedule.
+      ValueError: if `value` is a known number outside `interval`, NaN included.
+    """
+    if isinstance(value, jax.Array) or (schedule and callable(value)):
+        return
+    number = known_number(value)
+    if number is None:
+        expected = "a real number or a schedule" if schedule else "a real number"
+        raise TypeError(f"{name} must be {expected} in {interval}, got {value!r}.")
+    low, high = (float(bound) for bound in interval[1:-1].split(","))
+    above = number >= low if interval[0] == "[" else number > low
+    below = number <= high if interval[-1] == "]" else number < high
+    if not (above and below):
+        raise ValueError(f"{name} must be in {interval}, got {value!r}.")
+
+
+def check_alpha_step(alpha: Any, learning_rate: Any) -> None:
+    """Refuses known `alpha * learning_rate >= 1`, where INNA forgets its velocity.
+
+    Theorem 3.9 keeps the step below 1 / alpha: beyond it the factor
+    `1 - alpha * learning_rate` of the velocity is zero or negative.
+    """
+    a, gamma = known_number(alpha), known_number(learning_rate)
+    if a is not None and gamma is not None and not a * gamma < 1:
+        raise ValueError(
+            f"alpha * learning_rate must be in [0, 1), got {a!r} * {gamma!r} ="
+            f" {a * gamma:.6g}: use a learning_rate below {1 / a:.6g}."
+        )
+
+
+def check_ordered(low_name: str, low: Any, high_name: str, high: Any) -> None:
+    """Refuses known `low > high`."""
+    lower, upper = known_number(low), known_number(high)
+    if lower is not None and upper is not None and lower > upper:
+        raise ValueError(
+            f"{low_name} must be at most {high_name}, got {low_name}={low!r} and"
+            f" {high_name}={high!r}."
+        )
+
+
+def as_scalar(value: Any) -> Scalar:
+    """A constant hyperparameter as a Python float, or as an array of at least float32.
+
+    `optax.inject_hyperparams` casts hyperparameters to the type of the params,
+    which may be bfloat16 or complex: an array is widened, and its real part kept.
+    """
+    number = known_number(value)
+    if number is not None:
+        return number
+    array = jnp.real(jnp.asarray(value))
+    return array.astype(jnp.promote_types(array.dtype, jnp.float32))
+
+
+def value_at(hyperparameter: ScalarOrSchedule, count: jax.Array) -> Scalar:
+    """The value of a constant or of a schedule at step `count`."""
+    return as_scalar(
+        hyperparameter(count) if callable(hyperparameter) else hyperparameter
+    )
