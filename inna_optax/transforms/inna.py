@@ -375,6 +375,10 @@ def innaprop(
     References:
       Bolte et al., `A second-order-like optimizer with adaptive gradient scaling for
       deep learning <https://arxiv.org/abs/2410.05871>`_, 2024
+
+    .. note::
+      In ``optax.inject_hyperparams`` over bfloat16 params pass
+      ``hyperparam_dtype=jnp.float32``: a decay of 0.999 is 1.0 in bfloat16.
     """
     check_hyperparameter("learning_rate", learning_rate, "[0, inf)", schedule=True)
     check_hyperparameter("alpha", alpha, "[0, inf)", schedule=True)

@@ -1,0 +1,225 @@
+"""DIN, the differential equation of which INNA is Euler's method.
+
+Equation numbers are those of Castera's thesis
+(https://theses.hal.science/tel-04186508).  As in `inna_optax.inna`, the second
+variable is the velocity ``v = (1 / beta - alpha) theta - psi / beta`` in the place of
+the thesis's ``psi``.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import diffrax
+import jax
+import jax.numpy as jnp
+
+from inna_optax.transforms.arithmetic import Scalar, weighted_sum, working_dtype
+from inna_optax.transforms.hyperparameters import as_scalar, check_hyperparameter
+
+
+class DinSolution(NamedTuple):
+    """A solution of DIN at the times at which it was saved.
+
+    The thesis's phase variable is ``phase_variable(s.theta, s, alpha, beta)`` for a
+    solution ``s``, by :func:`inna_optax.phase_variable`.
+    """
+
+    t: jax.Array  # shape (n,).
+    theta: Any  # as the params, with one leading axis of size n.
+    velocity: Any  # dot theta + beta grad J(theta), shapes of theta.
+
+
+def din_flow(
+    grad_fn: Callable[[Any], Any], alpha: Scalar = 0.5, beta: Scalar = 0.1
+) -> Callable[[Any, tuple[Any, Any], Any], tuple[Any, Any]]:
+    r"""DIN's vector field, in the form that ODE solvers take.
+
+    The thesis's :math:`\nabla \mathcal J` is ``grad_fn``.
+
+    .. math::
+      \begin{align*}
+        \dot\theta &= v - \beta \nabla \mathcal J(\theta) \\
+        \dot v &= -\alpha v - (1 - \alpha\beta) \nabla \mathcal J(\theta)
+      \end{align*}
+
+    This is (3.1) with :math:`v = (1/\beta - \alpha) \theta - \psi/\beta`, and is
+    equivalent to :math:`\ddot\theta + \alpha \dot\theta
+    + \beta \nabla^2 \mathcal J(\theta) \dot\theta + \nabla \mathcal J(\theta) = 0`.
+
+    Args:
+      grad_fn: the gradient of the loss, from params (any pytree) to the same pytree.
+      alpha: viscous friction, in [0, inf).
+      beta: Newton-like damping, in (0, inf).
+
+    Returns:
+      A function ``flow(t, (theta, velocity), args=None)`` that returns the pair of
+      their derivatives; it reads neither ``t`` nor ``args``.
+
+    Raises:
+      TypeError: if ``alpha`` or ``beta`` is not a number.
+      ValueError: if ``alpha`` or ``beta`` is outside its range.
+
+    Examples:
+      >>> import jax, jax.numpy as jnp
+      >>> from inna_optax.dynamics import din_flow
+      >>> flow = din_flow(jax.grad(lambda x: x ** 2), alpha=0.5, beta=0.1)
+      >>> d_theta, d_velocity = flow(0.0, (jnp.array(1.0), jnp.array(0.0)))
+      >>> print(f'{d_theta:.2f} {d_velocity:.2f}')
+      -0.20 -1.90
+
+    References:
+      Alvarez et al., `A second-order gradient-like dissipative dynamical system with
+      Hessian-driven damping <https://doi.org/10.1016/S0021-7824(01)01253-3>`_, 2002
+
+      Castera, `Inertial and Second-order Optimization Algorithms for Training
+      Neural Networks <https://theses.hal.science/tel-04186508>`_, 2021
+    """
+    check_hyperparameter("alpha", alpha, "[0, inf)")
+    check_hyperparameter("beta", beta, "(0, inf)")
+    alpha, beta = as_scalar(alpha), as_scalar(beta)
+
+    def flow(t: Any, state: tuple[Any, Any], args: Any = None) -> tuple[Any, Any]:
+        del t, args
+        theta, velocity = state
+        trees = (velocity, grad_fn(theta))
+        return (
+            weighted_sum((1.0, -beta), trees, like=velocity),
+            weighted_sum((-alpha, alpha * beta - 1), trees, like=velocity),
+        )
+
+    return flow
+
+
+def solve_din(
+    grad_fn: Callable[[Any], Any],
+    theta0: Any,
+    *,
+    t1: float,
+    alpha: Scalar = 0.5,
+    beta: Scalar = 0.1,
+    v0: Any = None,
+    psi0: Any = None,
+    ts: Any = None,
+    rtol: float = 1e-5,
+    atol: float = 1e-7,
+    max_steps: int = 100_000,
+    solver: diffrax.AbstractSolver | None = None,
+) -> DinSolution:
+    r"""Solves DIN (3.1) from time 0 with steps that control the error.
+
+    The limit of INNA as its learning rate :math:`\gamma` goes to 0: iterate
+    :math:`k` approaches the solution at time :math:`k \gamma`, with an error of order
+    :math:`\gamma`.
+
+    The thesis's :math:`\nabla \mathcal J` is ``grad_fn``, :math:`\theta_0` is
+    ``theta0``, :math:`\psi_0` is ``psi0``.
+
+    Args:
+      grad_fn: the gradient of the loss, from params to the same pytree.
+      theta0: the params at time 0, any pytree of real arrays; it is followed in at
+        least float32.
+      t1: the last time, in (0, inf).
+      alpha: viscous friction, in [0, inf).
+      beta: Newton-like damping, in (0, inf).
+      v0: the velocity :math:`\dot\theta(0) + \beta \nabla \mathcal J(\theta_0)`, a
+        pytree as ``theta0``.  Zeros are the start from rest of INNA with
+        ``initial_speed=beta``.
+      psi0: the phase variable at time 0, in the place of ``v0``.  If neither is given,
+        :math:`\dot\theta(0) = -\nabla \mathcal J(\theta_0)`, INNA's own start.
+      ts: the times in [0, t1] at which to save the solution, increasing; None for 101
+        equidistant ones.
+      rtol: relative error allowed in a step, in (0, inf).  Much less than 1e-6 needs
+        float64.
+      atol: absolute error allowed in a step, in (0, inf).
+      max_steps: number of steps after which the solver gives up, in [1, inf).
+      solver: a solver of diffrax; None for ``diffrax.Tsit5()``.  Where
+        ``beta`` times the largest curvature is in the hundreds the flow is stiff:
+        pass an implicit one, such as ``diffrax.Kvaerno5()``.
+
+    Returns:
+      A :class:`DinSolution`.
+
+    Raises:
+      TypeError: if ``alpha`` or ``beta`` is not a number.
+      ValueError: if a number is outside its range, or both ``v0`` and ``psi0`` are
+        given.
+      RuntimeError: if the solver fails (inside `jax.jit` and `jax.vmap`, as the error
+        that diffrax raises there).
+
+    Examples:
+      >>> import jax, jax.numpy as jnp
+      >>> from inna_optax.dynamics import solve_din
+      >>> def loss(x): return jnp.sum(x ** 2)
+      >>> solution = solve_din(jax.grad(loss), jnp.array([1.0, 2.0]), t1=20.0)
+      >>> print(f'{loss(solution.theta[0]):.2f} {loss(solution.theta[-1]):.4f}')
+      5.00 0.0000
+      >>> from inna_optax import phase_variable
+      >>> phase_variable(solution.theta, solution, alpha=0.5, beta=0.1).shape
+      (101, 2)
+
+    References:
+      Alvarez et al., `A second-order gradient-like dissipative dynamical system with
+      Hessian-driven damping <https://doi.org/10.1016/S0021-7824(01)01253-3>`_, 2002
+
+      Castera, `Inertial and Second-order Optimization Algorithms for Training
+      Neural Networks <https://theses.hal.science/tel-04186508>`_, 2021
+
+    .. note::
+      Where the gradient jumps, as at a kink, the solver finds the crossing by
+      shrinking its steps.  A solution that slides along a kink (that of a differential
+      inclusion) is followed by ever more crossings, each as exact as ``rtol`` and
+      ``atol`` demand, and may need more ``max_steps``.
+    """
+    check_hyperparameter("t1", t1, "(0, inf)")
+    for name, value in (("rtol", rtol), ("atol", atol)):
+        check_hyperparameter(name, value, "(0, inf)")
+    if v0 is not None and psi0 is not None:
+        raise ValueError("v0 and psi0 are two forms of one thing: give only one.")
+    flow = din_flow(grad_fn, alpha, beta)
+    theta0 = jax.tree.map(lambda x: jnp.asarray(x, working_dtype(x)), theta0)
+    velocity0 = _initial_velocity(
+        grad_fn, theta0, v0, psi0, as_scalar(alpha), as_scalar(beta)
+    )
+    solution = diffrax.diffeqsolve(
+        diffrax.ODETerm(flow),
+        diffrax.Tsit5() if solver is None else solver,
+        t0=0.0,
+        t1=t1,
+        dt0=None,
+        y0=(theta0, velocity0),
+        saveat=diffrax.SaveAt(ts=jnp.linspace(0.0, t1, 101) if ts is None else ts),
+        stepsize_controller=diffrax.PIDController(rtol=rtol, atol=atol),
+        max_steps=max_steps,
+        throw=False,
+    )
+    solution = _checked(solution, t1)
+    assert solution.ts is not None and solution.ys is not None  # saveat is given.
+    return DinSolution(solution.ts, *solution.ys)
+
+
+def _initial_velocity(
+    grad_fn: Callable[[Any], Any],
+    theta0: Any,
+    v0: Any,
+    psi0: Any,
+    alpha: Scalar,
+    beta: Scalar,
+) -> Any:
+    if v0 is not None:
+        return weighted_sum((1.0,), (v0,), like=theta0)
+    if psi0 is not None:
+        return weighted_sum((1 / beta - alpha, -1 / beta), (theta0, psi0), like=theta0)
+    return weighted_sum((beta - 1,), (grad_fn(theta0),), like=theta0)
+
+
+def _checked(solution: diffrax.Solution, t1: float) -> diffrax.Solution:
+    failed = ~diffrax.is_successful(solution.result)
+    if isinstance(failed, jax.core.Tracer):
+        return solution.result.error_if(solution, failed)
+    if failed:
+        raise RuntimeError(
+            f"solve_din stopped after {int(solution.stats['num_steps'])} steps before"
+            f" t1={t1!r}: {diffrax.RESULTS[solution.result]} Raise max_steps, loosen"
+            " rtol and atol, or pass an implicit solver such as diffrax.Kvaerno5()."
+        )
+    return solution
