@@ -5,7 +5,9 @@ import inna_optax
 
 
 def loaded_after(statement, *names):
-    code = f"import sys; {statement}; print(*(n for n in {names!r} if n in sys.modules))"
+    code = (
+        f"import sys; {statement}; print(*(n for n in {names!r} if n in sys.modules))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )

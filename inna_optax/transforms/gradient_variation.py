@@ -92,7 +92,7 @@ def _difference_method(
             gradient, last = full_grads, state.last_full_gradient
         else:
             gradient, last = updates, state.last_gradient
-        variation = weighted_sum((1.0, -1.0), (gradient, last), like=last)
+        variation = jax.tree.map(jnp.subtract, gradient, last)
         # With Delta theta = -step * last_gradient, one factor `step` cancels.
         ratio = barzilai_borwein_ratio(
             state.step_size * real_vdot(state.last_gradient, state.last_gradient),
@@ -101,27 +101,27 @@ def _difference_method(
             negative_curvature,
         )
         gamma = jnp.where(state.count == 0, state.gamma, bounded(ratio))
-        # The barrier lets the old gradients be overwritten once gamma is known;
-        # without it XLA copies them first.
-        gamma, kept, kept_full = jax.lax.optimization_barrier(
-            (gamma, updates, full_grads if full_loss else None)
-        )
+
+        def keep(new: optax.Updates, old: optax.Updates) -> optax.Updates:
+            # gamma is positive, so `new` it is; but now XLA knows that the old
+            # gradient was read before it is overwritten, and makes no copy of it.
+            return jax.tree.map(
+                lambda x, y: jnp.where(gamma > 0, x.astype(y.dtype), y), new, old
+            )
+
         alpha = value_at(learning_rate, state.count)
         step = alpha * decay_factor(state.count, delta) * gamma
         return weighted_sum((-step,), (updates,), like=updates), GradientVariationState(
             count=optax.safe_increment(state.count),
             gamma=gamma.astype(state.gamma.dtype),
             step_size=step.astype(state.step_size.dtype),
-            last_gradient=_copy(kept, like=state.last_gradient),
-            last_full_gradient=_copy(kept_full, like=state.last_full_gradient),
+            last_gradient=keep(updates, state.last_gradient),
+            last_full_gradient=(
+                keep(full_grads, state.last_full_gradient) if full_loss else None
+            ),
         )
 
     return optax.GradientTransformationExtraArgs(init_fn, update_fn)
-
-
-def _copy(tree: optax.Updates, like: optax.Updates) -> optax.Updates:
-    """Fresh arrays: a state may be donated while its owner keeps the gradients."""
-    return jax.tree.map(lambda x, y: jnp.array(x, y.dtype, copy=True), tree, like)
 
 
 def _checked(

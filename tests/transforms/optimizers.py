@@ -35,9 +35,7 @@ _INNA = {"learning_rate": (0.05, 0.1), "alpha": (0.2, 2.0), "beta": (0.05, 0.5)}
 _SMALL = {"learning_rate": 0.02}
 
 OPTIMIZERS = {
-    "inna": Optimizer(
-        inna_optax.inna, _SMALL, _INNA | {"initial_speed": (0.0, 0.1)}
-    ),
+    "inna": Optimizer(inna_optax.inna, _SMALL, _INNA | {"initial_speed": (0.0, 0.1)}),
     "innaprop": Optimizer(
         inna_optax.innaprop,
         _SMALL,

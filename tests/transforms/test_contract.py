@@ -17,7 +17,9 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from inna_optax import inverse_power_schedule
 from tests.transforms.optimizers import OPTIMIZERS, extra_args, gradient
 
-HYPERPARAMETERS = [(o, h) for o, spec in OPTIMIZERS.items() for h in spec.hyperparameters]
+HYPERPARAMETERS = [
+    (o, h) for o, spec in OPTIMIZERS.items() for h in spec.hyperparameters
+]
 DTYPES = ["float16", "bfloat16", "float32", "complex64"]
 DTYPES_X64 = ["float64", "complex128"]
 
@@ -37,7 +39,9 @@ def make_params(dtype="float32"):
 
 
 def one_step(solver, params, state):
-    updates, state = solver.update(gradient(params), state, params, **extra_args(params))
+    updates, state = solver.update(
+        gradient(params), state, params, **extra_args(params)
+    )
     return optax.apply_updates(params, updates), state
 
 
@@ -361,7 +365,10 @@ def test_schedules_are_read_at_the_number_of_updates_before(optimizer):
 
 
 def test_decaying_schedule_inside_scan(optimizer):
-    solver, params = optimizer(learning_rate=inverse_power_schedule(0.02)), make_params()
+    solver, params = (
+        optimizer(learning_rate=inverse_power_schedule(0.02)),
+        make_params(),
+    )
     (found, _), _ = jax.lax.scan(
         lambda carry, _: (one_step(solver, *carry), None),
         (params, solver.init(params)),

@@ -14,7 +14,9 @@ SIZE = 1_000_000
 # INNA's five words (read params, velocity, gradient; write params, velocity) become
 # seven, Nesterov momentum's number: XLA's CPU backend writes the velocity in one
 # loop and reads it again, with the gradient, in the next.
-WORDS = {"inna": 7, "innaprop": 13, "step_tuned_sgd": 12}
+WORDS = {"inna": 7, "innaprop": 13, "step_tuned_sgd": 12, "barzilai_borwein": 9}
+# In opaque mode the params between the two half steps exist inside the update.
+TEMPORARIES = dict.fromkeys(OPTIMIZERS, 0) | {"step_tuned_sgd_opaque": 1}
 
 
 def compiled_step(solver, leaves=1):
@@ -36,7 +38,7 @@ def compiled_step(solver, leaves=1):
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_an_update_needs_no_temporaries(name, leaves):
     memory = compiled_step(OPTIMIZERS[name](), leaves).memory_analysis()
-    assert memory.temp_size_in_bytes < 4 * SIZE / 100
+    assert memory.temp_size_in_bytes < 4 * SIZE * (TEMPORARIES[name] + 0.01)
 
 
 @pytest.mark.parametrize("name", WORDS)

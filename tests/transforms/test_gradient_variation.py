@@ -85,9 +85,12 @@ def test_gamma_survives_any_gradient(factory, bad):
 
 
 @pytest.mark.parametrize(
-    ("factory", "needed"), [(exact_gv_sgd, "full_grads"), (expected_gv_sgd, "curvature")]
+    ("factory", "needed"),
+    [(exact_gv_sgd, "full_grads"), (expected_gv_sgd, "curvature")],
 )
 def test_says_which_extra_argument_it_needs(factory, needed):
     solver = factory(0.1)
-    with pytest.raises(ValueError, match=rf"{factory.__name__} needs {needed}.*update\("):
+    with pytest.raises(
+        ValueError, match=rf"{factory.__name__} needs {needed}.*update\("
+    ):
         solver.update(jnp.ones(2), solver.init(jnp.ones(2)))

@@ -15,9 +15,9 @@ def test_values():
 
 
 def test_arguments_can_be_traced():
-    values = jax.vmap(lambda init, power, n: inverse_power_schedule(init, power, n)(10))(
-        jnp.array([1.0, 2.0]), jnp.array([0.5, 1.0]), jnp.array([1, 5])
-    )
+    values = jax.vmap(
+        lambda init, power, n: inverse_power_schedule(init, power, n)(10)
+    )(jnp.array([1.0, 2.0]), jnp.array([0.5, 1.0]), jnp.array([1, 5]))
     np.testing.assert_allclose(values, [11**-0.5, 2 / 3], rtol=1e-6)
 
 

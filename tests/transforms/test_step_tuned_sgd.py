@@ -80,9 +80,7 @@ def test_is_algorithm_3(hyperparameters):
 def test_decay_per_epoch_is_read_at_mini_batches():
     problem = twins.LeastSquares()
     schedule = inverse_power_schedule(0.1, 0.501, transition_steps=8)
-    reference, _ = twin(
-        problem, 100, lambda k: 0.1 / (k // 8 + 1) ** 0.501, delta=None
-    )
+    reference, _ = twin(problem, 100, lambda k: 0.1 / (k // 8 + 1) ** 0.501, delta=None)
     ours, _, _ = run_transparent(step_tuned_sgd(schedule, delta=None), problem, 100)
     np.testing.assert_allclose(ours, reference, rtol=1e-10, atol=1e-11)
 
@@ -102,9 +100,8 @@ def test_gamma_survives_any_gradient(opaque, bad):
     """Zero, NaN and overflowing gradients give nu, and gamma recovers afterwards."""
     solver = step_tuned_sgd(0.1, nu=1.5, opaque_mode=opaque)
     params = jnp.ones(3)
-    state = solver.init(params)
+    state, grads = solver.init(params), jnp.full(3, bad)
     for _ in range(4):
-        grads = jnp.full(3, bad)
         _, state = solver.update(grads, state, params, grad_fn=lambda p: grads)
     assert state.gamma == 1.5
 
@@ -118,7 +115,10 @@ def test_gamma_is_between_its_bounds_from_the_start():
 def test_opaque_mode_keeps_no_gradient():
     params = {"w": jnp.ones((3, 4))}
     sizes = [
-        sum(x.size for x in jax.tree.leaves(step_tuned_sgd(0.1, opaque_mode=m).init(params)))
+        sum(
+            x.size
+            for x in jax.tree.leaves(step_tuned_sgd(0.1, opaque_mode=m).init(params))
+        )
         for m in (False, True)
     ]
     assert sizes[0] - sizes[1] == 12

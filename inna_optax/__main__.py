@@ -1,0 +1,24 @@
+"""Entry point of the command line: `inna-optax`, or `python -m inna_optax`."""
+
+import sys
+
+
+def main() -> int:
+    """Runs the command line; returns the exit status."""
+    try:
+        from inna_optax.experiments import command_line
+
+        return command_line.main(sys.argv[1:])
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("inna_optax"):
+            raise
+        print(
+            f"inna-optax: the command line needs {error.name!r}, which is not"
+            " installed: pip install 'inna-optax[experiments]'",
+            file=sys.stderr,
+        )
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What the papers did with the optimizers, and the command line that does it again."""

@@ -1,0 +1,1 @@
+"""The papers' pictures, drawn from records."""

@@ -1,0 +1,20 @@
+"""One experiment's engine: any optax transformation, any task, no trainer class."""
+
+from inna_optax.training.checkpoints import Checkpoints
+from inna_optax.training.fit import fit
+from inna_optax.training.program import Arrays, Program, Run, make_program, vectorize
+from inna_optax.training.records import write_history, write_json
+from inna_optax.training.task import Task
+
+__all__ = [
+    "Arrays",
+    "Checkpoints",
+    "Program",
+    "Run",
+    "Task",
+    "fit",
+    "make_program",
+    "vectorize",
+    "write_history",
+    "write_json",
+]

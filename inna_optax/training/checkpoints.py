@@ -1,0 +1,54 @@
+"""Checkpoints of a run, by orbax."""
+
+import pathlib
+from typing import Any
+
+import jax
+
+from inna_optax.training.program import Run
+
+
+class Checkpoints:
+    """The folder in which a run's last states are kept.
+
+    Arrays are stored under the names of their paths in the run, so that a checkpoint
+    can be read without the classes that made it.
+    """
+
+    def __init__(self, folder: pathlib.Path, *, keep: int = 2) -> None:
+        """Opens `folder`, which is made if it is not there; the last `keep` stay."""
+        import orbax.checkpoint as ocp
+
+        self._ocp = ocp
+        self._manager = ocp.CheckpointManager(
+            folder.absolute(), options=ocp.CheckpointManagerOptions(max_to_keep=keep)
+        )
+
+    def save(self, run: Run, epoch: int) -> None:
+        """Stores `run` as it is after `epoch` epochs, and waits until it is stored."""
+        self._manager.save(epoch, args=self._ocp.args.StandardSave(_named(run)))
+        self._manager.wait_until_finished()
+
+    def latest_epoch(self) -> int | None:
+        """The epoch of the newest checkpoint, None if there is none."""
+        return self._manager.latest_step()
+
+    def restore(self, like: Run, epoch: int) -> Run:
+        """The run stored at `epoch`, in the structure, shapes and types of `like`."""
+        names = _named(like)
+        stored = self._manager.restore(
+            epoch, args=self._ocp.args.StandardRestore(names)
+        )
+        leaves = [stored[name] for name in names]
+        return jax.tree.unflatten(jax.tree.structure(like), leaves)
+
+    def close(self) -> None:
+        """Releases the folder."""
+        self._manager.close()
+
+
+def _named(run: Run) -> dict[str, Any]:
+    return {
+        jax.tree_util.keystr(path, simple=True, separator="."): leaf
+        for path, leaf in jax.tree.leaves_with_path(run)
+    }

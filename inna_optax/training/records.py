@@ -1,0 +1,51 @@
+"""Records: JSON and CSV files that are either whole or not there."""
+
+import csv
+import io
+import json
+import math
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def _plain(value: Any) -> Any:
+    """`value` as JSON has it; a number that is not finite becomes null."""
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if hasattr(value, "tolist"):  # NumPy and JAX arrays and scalars
+        return _plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _write(path: pathlib.Path, text: str) -> None:
+    """Writes beside `path` and renames: a kill leaves the old file or the new."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with partial.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_json(path: pathlib.Path, record: Mapping[str, Any]) -> None:
+    """Writes `record` to `path`; numbers that are not finite become null."""
+    _write(path, json.dumps(_plain(record), indent=2, allow_nan=False) + "\n")
+
+
+def write_history(path: pathlib.Path, history: Sequence[Mapping[str, Any]]) -> None:
+    """Writes a history, a list of rows with the same keys, as CSV to `path`."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(history[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(_plain(row) for row in history)
+    _write(path, text.getvalue())

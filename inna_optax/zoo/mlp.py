@@ -1,0 +1,52 @@
+"""A multi-layer perceptron."""
+
+import itertools
+from collections.abc import Callable, Sequence
+
+import jax
+from flax import nnx
+
+
+class MLP(nnx.Module):
+    """Dense layers with an activation between them, for images or vectors.
+
+    Weights are drawn from LeCun's normal distribution, biases are zero (the
+    initialization of ``nnx.Linear``).
+
+    Args:
+      inputs: number of values an example has, in [1, inf).
+      hidden: width of each hidden layer.
+      outputs: number of outputs, in [1, inf).
+      activation: applied after each hidden layer.
+      rngs: random keys of the initialization.
+
+    Examples:
+      >>> import jax, jax.numpy as jnp
+      >>> from flax import nnx
+      >>> from inna_optax.zoo import MLP
+      >>> model = MLP(64, (64, 32), 10, rngs=nnx.Rngs(0))
+      >>> model(jnp.ones((5, 8, 8, 1))).shape
+      (5, 10)
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        hidden: Sequence[int],
+        outputs: int,
+        *,
+        activation: Callable[[jax.Array], jax.Array] = nnx.elu,
+        rngs: nnx.Rngs,
+    ) -> None:
+        widths = [inputs, *hidden, outputs]
+        self.layers = nnx.List(
+            nnx.Linear(n, m, rngs=rngs) for n, m in itertools.pairwise(widths)
+        )
+        self.activation = activation
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Maps (batch, ...) to (batch, outputs)."""
+        x = x.reshape(len(x), -1)
+        for layer in self.layers[:-1]:
+            x = self.activation(layer(x))
+        return self.layers[-1](x)

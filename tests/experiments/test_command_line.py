@@ -1,0 +1,276 @@
+"""The command line, as a user meets it."""
+
+import csv
+import json
+import math
+import signal
+import subprocess
+import sys
+import time
+
+import matplotlib.image
+import numpy as np
+import pytest
+
+from inna_optax.experiments import command_line
+from inna_optax.experiments.optimizers import COMPARED, OPTIMIZERS
+from inna_optax.experiments.problems import PROBLEMS
+
+ROW = {
+    "epoch",
+    "gradient_evaluations",
+    "train_loss",
+    "test_loss",
+    "test_accuracy",
+    "seconds",
+}
+
+
+def run(*arguments):
+    """In a process of its own, as from a shell."""
+    return subprocess.run(
+        [sys.executable, "-m", "inna_optax", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def strict_json(path):
+    def refuse(constant):
+        raise AssertionError(f"{constant} in {path}")
+
+    return json.loads(path.read_text(), parse_constant=refuse)
+
+
+@pytest.fixture(scope="module")
+def comparison(tmp_path_factory):
+    out = tmp_path_factory.mktemp("compare") / "out"
+    done = run("compare", "--epochs", 10, "--seeds", 2, "--out", out)
+    assert done.returncode == 0, done.stderr
+    return out, done
+
+
+def test_compare_writes_the_summary(comparison):
+    out, _ = comparison
+    summary = strict_json(out / "summary.json")
+    assert summary["problem"] == "digits"
+    assert tuple(summary["optimizers"]) == COMPARED
+    for name, entry in summary["optimizers"].items():
+        entries = len(entry["search"])
+        assert entries == 5 * math.prod(map(len, OPTIMIZERS[name].search.values()))
+        losses = [point["train_loss"] for point in entry["search"]]
+        best = np.nanargmin(np.array(losses, float))
+        assert entry["hyperparameters"] == entry["search"][best]["hyperparameters"]
+        loss, accuracy = entry["final_train_loss"], entry["final_test_accuracy"]
+        assert loss["best"] <= loss["mean"] <= loss["worst"]
+        assert accuracy["worst"] <= accuracy["mean"] <= accuracy["best"]
+        assert accuracy["mean"] > 0.8  # the networks did learn to read digits
+
+
+def test_compare_writes_each_run(comparison):
+    out, _ = comparison
+    summary = strict_json(out / "summary.json")["optimizers"]
+    records = [strict_json(path) for path in (out / "runs").iterdir()]
+    assert len(records) == 2 * len(COMPARED)
+    budgets = {r["final"]["gradient_evaluations"] for r in records}
+    assert len(budgets) == 1  # equal for all, whatever use they make of a batch
+    for record in records:
+        assert set(record["final"]) == ROW
+        assert record["final"] == record["history"][-1]
+        assert record["history"][0]["gradient_evaluations"] == 0
+        chosen = summary[record["optimizer"]]["hyperparameters"]
+        assert record["hyperparameters"] == chosen
+        assert {"jax", "optax", "inna-optax"} <= set(record["versions"])
+    finals = [
+        r["final"]["train_loss"] for r in records if r["optimizer"] == "step_tuned_sgd"
+    ]
+    assert np.mean(finals) == pytest.approx(
+        summary["step_tuned_sgd"]["final_train_loss"]["mean"]
+    )
+
+
+def test_compare_draws_every_optimizer(comparison):
+    out, _ = comparison
+    pixels = matplotlib.image.imread(out / "comparison.png")[..., :3]
+    from matplotlib.colors import to_rgb
+
+    from inna_optax.experiments.figures.comparison import STYLES
+
+    for name in COMPARED:
+        near = np.abs(pixels - to_rgb(STYLES[name][0])).max(axis=-1) < 0.02
+        assert near.sum() > 100, name
+
+
+def test_compare_prints_a_table_and_says_where_the_results_are(comparison):
+    out, done = comparison
+    for name in COMPARED:
+        assert OPTIMIZERS[name].label in done.stdout
+    for path in ("comparison.png", "summary.json"):
+        assert str(out / path) in done.stdout
+    assert "100%" in done.stderr  # progress goes beside the results
+
+
+def test_compare_does_not_overwrite(comparison):
+    out, _ = comparison
+    before = (out / "summary.json").read_bytes()
+    done = run("compare", "--out", out)
+    assert done.returncode == 2
+    assert "already holds results" in done.stderr
+    assert (out / "summary.json").read_bytes() == before
+
+
+def test_train_writes_record_history_and_checkpoint(tmp_path):
+    out = tmp_path / "run"
+    arguments = ("train", "digits", "--optimizer", "inna", "--epochs", 3, "--seed", 7)
+    done = run(*arguments, "--beta", 0.2, "--out", out)
+    assert done.returncode == 0, done.stderr
+    record = strict_json(out / "results.json")
+    assert record["problem"] == record["dataset"] == "digits"
+    assert record["seed"] == 7
+    assert record["hyperparameters"] == {
+        "learning_rate": 0.1,
+        "alpha": 0.5,
+        "beta": 0.2,
+    }
+    assert [row["epoch"] for row in record["history"]] == [0, 1, 2, 3]
+    assert all(set(row) == ROW for row in record["history"])
+    rows = list(csv.DictReader((out / "history.csv").open()))
+    assert [float(row["train_loss"]) for row in rows] == [
+        row["train_loss"] for row in record["history"]
+    ]
+    assert any((out / "checkpoints").iterdir())
+
+
+def test_a_killed_run_goes_on_to_the_same_bits(tmp_path):
+    arguments = ("train", "digits", "--optimizer", "step_tuned_sgd", "--epochs", "25")
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert run(*arguments, "--out", whole).returncode == 0
+
+    process = subprocess.Popen(
+        [sys.executable, "-m", "inna_optax", *arguments, "--out", str(killed)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 120
+    while not (killed / "results.json").exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    done = strict_json(killed / "results.json")["final"]["epoch"]
+    assert done < 25
+
+    resumed = run(*arguments, "--out", killed, "--resume")
+    assert resumed.returncode == 0, resumed.stderr
+    records = [strict_json(out / "results.json") for out in (whole, killed)]
+    for record in records:
+        for row in [*record["history"], record["final"]]:
+            del row["seconds"]
+    assert records[0] == records[1]
+
+
+def test_resume_refuses_another_run(tmp_path):
+    out = tmp_path / "run"
+    arguments = ("train", "digits", "--optimizer", "sgd", "--epochs", "1", "--out", out)
+    assert run(*arguments).returncode == 0
+    other = run(*arguments, "--resume", "--learning-rate", 0.5)
+    assert other.returncode == 2
+    assert "has hyperparameters {'learning_rate': 0.1}" in other.stderr
+    again = run(*arguments)
+    assert again.returncode == 2
+    assert "already holds results" in again.stderr
+
+
+def test_a_diverging_run_stops_and_keeps_its_record(tmp_path):
+    out = tmp_path / "run"
+    done = run(
+        *("train", "digits", "--optimizer", "sgd", "--learning-rate", 1e20),
+        *("--epochs", 5, "--out", out),
+    )
+    assert done.returncode == 1
+    assert "the training loss is not finite after epoch 1" in done.stderr
+    history = strict_json(out / "results.json")["history"]
+    assert [row["epoch"] for row in history] == [0, 1]
+    assert history[-1]["train_loss"] is None
+
+
+def test_list_names_everything(capsys):
+    assert command_line.main(["list"]) == 0
+    printed = capsys.readouterr().out
+    for name in (*PROBLEMS, *OPTIMIZERS):
+        assert name in printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "answer"),
+    [
+        ("", "COMMAND"),
+        ("lits", "invalid choice: 'lits'"),
+        ("train", "PROBLEM, --optimizer"),
+        ("train digits", "--optimizer"),
+        ("train digit --optimizer inna", "did you mean 'digits'?"),
+        ("train digits --optimizer adm", "must be one of inna, "),
+        ("train digits --optimizer adm", "did you mean 'adam'?"),
+        ("train digits --optimizer sgd --nu 1", "--nu is not a hyperparameter of sgd"),
+        ("train digits --optimizer inna --alpha x", "invalid float value: 'x'"),
+        (
+            "train digits --optimizer inna --alpha -1",
+            "alpha must be in [0, inf), got -1",
+        ),
+        (
+            "train digits --optimizer inna --learning-rate 2",
+            "use a learning_rate below 2",
+        ),
+        (
+            "train digits --optimizer adam --learning-rate -1",
+            "learning_rate must be in",
+        ),
+        (
+            "train digits --optimizer adam --learning-rate nan",
+            "learning_rate must be in",
+        ),
+        ("train digits --optimizer inna --epochs 0", "integer in [1, inf), got '0'"),
+        (
+            "train digits --optimizer inna --batch-size 9999",
+            "--batch-size must be in [1, 1437], got 9999",
+        ),
+        ("train digits --optimizer inna --seed x", "got 'x'"),
+        ("train digits --optimizer inna --seed -1", "integer in [0, 4294967295], got"),
+        ("train digits --optimizer inna --resume", "--resume needs --out"),
+        ("compare --optimizers inna,sgdd", "did you mean 'sgd'?"),
+        ("compare --seeds 0", "integer in [1, inf), got '0'"),
+        ("compare --epoch 3", "--epoch"),
+        ("compare --out /dev/null/x", "--out /dev/null/x cannot be made"),
+    ],
+)
+def test_mistakes_get_one_line_and_status_2(
+    arguments, answer, capsys, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    try:
+        status = command_line.main(arguments.split())
+    except SystemExit as stopped:
+        status = stopped.code
+    printed = capsys.readouterr()
+    assert status == 2
+    assert answer in printed.err
+    assert printed.err.count("\n") == 1
+    assert "Traceback" not in printed.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_its_extra_the_command_says_what_to_install():
+    code = (
+        "import sys; sys.modules['rich'] = None; sys.modules['rich.console'] = None;"
+        "sys.argv = ['inna-optax', 'list'];"
+        "from inna_optax.__main__ import main; sys.exit(main())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "pip install 'inna-optax[experiments]'" in done.stderr
