@@ -1,7 +1,7 @@
 """What does one update cost, in time and memory, beside optax's own optimizers?
 
     python benchmarks/step_cost.py                      # prints the table
-    python benchmarks/step_cost.py --out benchmarks/results/step_cost
+    python benchmarks/step_cost.py --out benchmarks/results
 
 Every optimizer's step (update, apply, with params and state donated) is compiled
 once; then all of them run in turn, round after round, so that a busy machine slows
@@ -15,7 +15,8 @@ import functools
 import json
 import os
 import pathlib
-import platform
+import random
+import sys
 import time
 
 import jax
@@ -80,9 +81,12 @@ def measure(size: int, rounds: int, repeats: int) -> dict:
     for step in steps.values():
         step.seconds(repeats)  # warm up
     times = {name: [] for name in steps}
+    shuffler = random.Random(0)
     for _ in range(rounds):
-        for name, step in steps.items():
-            times[name].append(step.seconds(repeats))
+        # In a new order each round: who runs after whom decides what is in the cache.
+        for name in shuffler.sample(list(steps), len(steps)):
+            steps[name].seconds(2)
+            times[name].append(steps[name].seconds(repeats))
 
     def ratio(name: str, reference: str) -> list[float]:
         ratios = np.array(times[name]) / np.array(times[reference])
@@ -114,62 +118,67 @@ def measure(size: int, rounds: int, repeats: int) -> dict:
     return {"params": size, "rows": rows, "targets": targets}
 
 
-def table(result: dict) -> str:
-    lines = [
-        f"### {result['params'] / 1e6:g}M float32 params, one leaf",
-        "",
-        "| optimizer | / nesterov | / adam | words accessed | temporaries | state |",
-        "|---|---|---|---|---|---|",
-    ]
+def show(result: dict) -> None:
+    """Prints a result; README.md gets the same figures by readme_tables.py."""
+    print(f"{result['params'] / 1e6:g}M float32 params in one leaf")
+    header = (
+        "/ nesterov",
+        "/ adam",
+        "words",
+        "temporaries",
+        "state",
+        "ms",
+        "compile s",
+    )
+    print(f"{'':32}" + "".join(f"{title:>20}" for title in header[:2]), end="")
+    print("".join(f"{title:>12}" for title in header[2:]))
     for name, row in result["rows"].items():
-        nesterov, adam = row["over_nesterov"], row["over_adam"]
-        lines.append(
-            f"| `{name}` | {nesterov[0]:.2f} ({nesterov[1]:.2f} to {nesterov[2]:.2f})"
-            f" | {adam[0]:.2f} ({adam[1]:.2f} to {adam[2]:.2f})"
-            f" | {row['words_accessed']:.1f} P | {row['temporaries']:.1f} P"
-            f" | {row['state']:.1f} P |"
-        )
-    lines.append("")
+        ratios = [
+            "{:.2f} ({:.2f}-{:.2f})".format(*row[key])
+            for key in ("over_nesterov", "over_adam")
+        ]
+        figures = [
+            f"{row[key]:.1f} P" for key in ("words_accessed", "temporaries", "state")
+        ] + [f"{row['milliseconds']:.2f}", f"{row['compile_seconds']:.2f}"]
+        print(f"{name:32}" + "".join(f"{cell:>20}" for cell in ratios), end="")
+        print("".join(f"{cell:>12}" for cell in figures))
     for target in result["targets"]:
         verdict = "met" if target["ratio"][0] <= target["limit"] else "NOT met"
-        lines.append(
-            f"- `{target['optimizer']}` / `{target['reference']}`:"
-            f" {target['ratio'][0]:.2f}, target {target['limit']}: {verdict}"
+        print(
+            f"{target['optimizer']} / {target['reference']}: {target['ratio'][0]:.3f},"
+            f" target {target['limit']}: {verdict}"
         )
-    return "\n".join(lines)
+    print(flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--params", type=int, nargs="+", default=[10**6, 10**7])
-    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--rounds", type=int, default=120)
     parser.add_argument("--out", type=pathlib.Path, help="folder for the records")
     arguments = parser.parse_args()
 
     results = []
     for size in arguments.params:
-        repeats = max(2, 2 * (10**7 // size))
+        repeats = max(2, 4 * (10**7 // size))
         results.append(measure(size, arguments.rounds, repeats))
-        print(table(results[-1]), end="\n\n", flush=True)
+        show(results[-1])
     if arguments.out is not None:
-        arguments.out.mkdir(parents=True, exist_ok=True)
         record = {
-            "command": "python benchmarks/step_cost.py",
+            "command": " ".join(["python", "benchmarks/step_cost.py", *sys.argv[1:]]),
             "date": datetime.date.today().isoformat(),
-            "machine": f"{os.cpu_count()} CPU cores, {platform.machine()}",
+            "machine": f"{os.cpu_count()} CPU cores",
             "versions": {
                 "jax": jax.__version__,
                 "optax": optax.__version__,
-                "inna_optax": inna_optax.__version__,
+                "inna-optax": inna_optax.__version__,
             },
             "rounds": arguments.rounds,
             "results": results,
         }
+        arguments.out.mkdir(parents=True, exist_ok=True)
         path = arguments.out / "step_cost.json"
         path.write_text(json.dumps(record, indent=2) + "\n")
-        (arguments.out / "step_cost.md").write_text(
-            "\n\n".join(map(table, results)) + "\n"
-        )
 
 
 if __name__ == "__main__":

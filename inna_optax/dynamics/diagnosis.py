@@ -102,8 +102,8 @@ def diagnose(
     lipschitz = max(largest, 0.0)
     accepted = 1 / alpha if alpha > 0 else float("inf")
     return Diagnosis(
-        alpha=alpha,
-        beta=beta,
+        alpha=float(alpha),
+        beta=float(beta),
         smallest_curvature=smallest,
         largest_curvature=largest,
         curvature_error=error,

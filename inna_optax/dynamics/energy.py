@@ -59,9 +59,9 @@ def lyapunov(
       ...   params = optax.apply_updates(params, updates)
       ...   energy = lyapunov(loss(params), state.velocity, alpha=0.5, beta=0.1)
       ...   print(f'loss: {loss(params):.2f}, energy: {energy:.2f}')
-      loss: 11.34, energy: 72.81
-      loss: 8.85, energy: 69.07
-      loss: 6.59, energy: 64.93
+      loss: 11.34, energy: 71.73
+      loss: 8.93, energy: 68.72
+      loss: 6.78, energy: 65.74
 
     References:
       Castera, `Inertial and Second-order Optimization Algorithms for Training

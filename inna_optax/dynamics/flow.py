@@ -167,8 +167,8 @@ def solve_din(
     .. note::
       Where the gradient jumps, as at a kink, the solver finds the crossing by
       shrinking its steps.  A solution that slides along a kink (that of a differential
-      inclusion) is followed by ever more crossings, each as exact as ``rtol`` and
-      ``atol`` demand, and may need more ``max_steps``.
+      inclusion) is crossed again and again, in steps about as short as ``atol``: it
+      soon takes ``max_steps``.  Smooth such a kink, or stop before the slide.
     """
     check_hyperparameter("t1", t1, "(0, inf)")
     for name, value in (("rtol", rtol), ("atol", atol)):
@@ -180,20 +180,21 @@ def solve_din(
     velocity0 = _initial_velocity(
         grad_fn, theta0, v0, psi0, as_scalar(alpha), as_scalar(beta)
     )
-    solution = diffrax.diffeqsolve(
+    ts = jnp.linspace(0.0, t1, 101) if ts is None else jnp.asarray(ts)
+    # Any: diffrax's type also covers solutions without saved values.
+    solution: Any = diffrax.diffeqsolve(
         diffrax.ODETerm(flow),
         diffrax.Tsit5() if solver is None else solver,
         t0=0.0,
         t1=t1,
         dt0=None,
         y0=(theta0, velocity0),
-        saveat=diffrax.SaveAt(ts=jnp.linspace(0.0, t1, 101) if ts is None else ts),
+        saveat=diffrax.SaveAt(ts=ts),
         stepsize_controller=diffrax.PIDController(rtol=rtol, atol=atol),
         max_steps=max_steps,
         throw=False,
     )
     solution = _checked(solution, t1)
-    assert solution.ts is not None and solution.ys is not None  # saveat is given.
     return DinSolution(solution.ts, *solution.ys)
 
 
@@ -217,9 +218,11 @@ def _checked(solution: diffrax.Solution, t1: float) -> diffrax.Solution:
     if isinstance(failed, jax.core.Tracer):
         return solution.result.error_if(solution, failed)
     if failed:
+        steps = int(solution.stats["num_steps"])
+        messages: Any = diffrax.RESULTS
+        reason = messages[solution.result]
         raise RuntimeError(
-            f"solve_din stopped after {int(solution.stats['num_steps'])} steps before"
-            f" t1={t1!r}: {diffrax.RESULTS[solution.result]} Raise max_steps, loosen"
-            " rtol and atol, or pass an implicit solver such as diffrax.Kvaerno5()."
+            f"solve_din stopped after {steps} steps before t1={t1!r}: {reason} Larger"
+            " rtol and atol, or an implicit solver (diffrax.Kvaerno5()), may help too."
         )
     return solution

@@ -11,8 +11,7 @@ import math
 import jax
 import jax.numpy as jnp
 
-from inna_optax.dynamics.arguments import as_float_array
-from inna_optax.transforms.hyperparameters import check_hyperparameter
+from inna_optax.dynamics.arguments import as_float_array, check_number_or_array
 
 
 def is_gradient_like(
@@ -43,8 +42,8 @@ def is_gradient_like(
       >>> is_gradient_like(alpha=2.0, beta=1.0)
       True
     """
-    check_hyperparameter("alpha", alpha, "[0, inf)")
-    check_hyperparameter("beta", beta, "(0, inf)")
+    check_number_or_array("alpha", alpha, "[0, inf)")
+    check_number_or_array("beta", beta, "(0, inf)")
     return alpha * beta >= 1
 
 
@@ -131,14 +130,19 @@ def flow_eigenvalues(
     alpha = as_float_array("alpha", alpha, "[0, inf)")
     beta = as_float_array("beta", beta, "(0, inf)")
     friction = alpha + beta * lam
-    root = jnp.sqrt(friction**2 - 4 * lam + 0j)
-    # The root in which both terms have the same sign loses no digits; the other is
-    # their product, lam, over it (0 where both are 0).
-    positive = friction >= 0
-    sure = jnp.where(positive, -(friction + root), root - friction) / 2
+    discriminant = friction**2 - 4 * lam
+    half, root = friction / 2, jnp.sqrt(jnp.abs(discriminant)) / 2
+    # Of a real pair, the eigenvalue whose two terms have the same sign loses no
+    # digits; the other is their product, lam, over it (0 where both are 0).
+    sure = jnp.where(friction >= 0, -half - root, root - half)
     other = jnp.where(sure == 0, 0, lam / jnp.where(sure == 0, 1, sure))
-    plus, minus = jnp.where(positive, other, sure), jnp.where(positive, sure, other)
-    return jnp.stack([plus, minus], axis=-1)
+    real = discriminant >= 0
+    plus = jnp.where(real, jnp.maximum(sure, other), -half)
+    minus = jnp.where(real, jnp.minimum(sure, other), -half)
+    frequency = jnp.where(real, 0, root)
+    return jnp.stack(
+        [jax.lax.complex(plus, frequency), jax.lax.complex(minus, -frequency)], axis=-1
+    )
 
 
 def map_eigenvalues(

@@ -65,8 +65,9 @@ def saddle_avoiding_step_size(
     """
     beta = as_float_array("beta", beta, "(0, inf)")
     friction, discriminant = _friction_and_discriminant(alpha, beta, lipschitz)
-    inverse_root = (friction + _safe_sqrt(discriminant)) / 2
-    return 1 / jnp.maximum(1 / beta, jnp.where(discriminant >= 0, inverse_root, 0))
+    # (s - sqrt(D)) / 2L = 2 / (s + sqrt(D)), which cancels no digits.
+    root = 2 / (friction + _safe_sqrt(discriminant))
+    return jnp.minimum(beta, jnp.where(discriminant >= 0, root, jnp.inf))
 
 
 def stable_step_size(

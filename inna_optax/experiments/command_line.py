@@ -211,7 +211,7 @@ def _list() -> None:
     console.print(optimizers)
 
 
-def _run(arguments: argparse.Namespace) -> int:
+def _run(arguments: argparse.Namespace, argv: Sequence[str]) -> int:
     if arguments.command == "list":
         _list()
         return 0
@@ -244,15 +244,16 @@ def _run(arguments: argparse.Namespace) -> int:
         batch_size=batch_size,
         seeds=arguments.seeds,
         out=arguments.out,
+        command=argv,
     )
     return 0
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str]) -> int:
     """Runs the command that `argv` names; returns the exit status."""
     arguments = _parser().parse_args(argv)
     try:
-        return _run(arguments)
+        return _run(arguments, argv)
     except UserError as error:
         print(f"inna-optax: {error}", file=sys.stderr)
         return 2

@@ -14,7 +14,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from inna_optax.experiments.experiment import load_arrays, program_for, versions
+from inna_optax.experiments.experiment import load_arrays, program_for, provenance
 from inna_optax.experiments.figures.comparison import describe_choice, draw_comparison
 from inna_optax.experiments.folders import new_folder
 from inna_optax.experiments.optimizers import Optimizer
@@ -36,8 +36,12 @@ def compare(
     batch_size: int,
     seeds: int,
     out: pathlib.Path | None,
+    command: Sequence[str],
 ) -> pathlib.Path:
-    """Compares optimizers on a problem; returns the folder of records and picture."""
+    """Compares optimizers on a problem; returns the folder of records and picture.
+
+    `command` is what the user typed, for the summary.
+    """
     console = Console()
     dataset, arrays = load_arrays(problem)
     programs = [
@@ -98,7 +102,7 @@ def compare(
             "batch_size": batch_size,
             "seeds": list(range(seeds)),
             "optimizers": summary,
-            "versions": versions(),
+            **provenance(command),
         },
     )
     console.print(summary_table(problem, summary))
@@ -114,16 +118,14 @@ def summary_table(problem: Problem, summary: dict[str, Any]) -> Table:
     table = Table(title=f"{problem.name}: {problem.title}", show_lines=True)
     table.add_column("optimizer")
     table.add_column("chosen")
-    table.add_column("final train loss\nbest to worst", justify="right")
-    table.add_column("test accuracy\nbest to worst", justify="right")
-    table.add_column("seconds", justify="right")
+    table.add_column("training loss\nbest - worst", justify="right", no_wrap=True)
+    table.add_column("test accuracy\nbest - worst", justify="right", no_wrap=True)
     for entry in summary.values():
         table.add_row(
             entry["label"],
             describe_choice(entry),
             _cell(entry["final_train_loss"], ".4f"),
             _cell(entry["final_test_accuracy"], ".1%"),
-            f"{entry['seconds']:.1f}",
         )
     return table
 
@@ -132,4 +134,4 @@ def _cell(spread: dict[str, float] | None, form: str) -> str:
     if spread is None:
         return "-"
     best, worst = f"{spread['best']:{form}}", f"{spread['worst']:{form}}"
-    return f"{spread['mean']:{form}}\n{best} to {worst}"
+    return f"{spread['mean']:{form}}\n{best} - {worst}"

@@ -1,6 +1,8 @@
 """A problem with an optimizer, ready for the engine."""
 
-from collections.abc import Mapping
+import datetime
+import os
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import Any
 
@@ -56,6 +58,19 @@ def versions() -> dict[str, str]:
     """The versions of what computed a result."""
     packages = ("inna-optax", "jax", "jaxlib", "optax", "flax")
     return {name: metadata.version(name) for name in packages}
+
+
+def provenance(command: Sequence[str]) -> dict[str, Any]:
+    """Where a result comes from: the command, the day, the machine, the versions."""
+    devices = jax.devices()
+    cores = f"{os.cpu_count()} CPU cores"
+    accelerators = f"{len(devices)} x {devices[0].device_kind}"
+    return {
+        "command": " ".join(["inna-optax", *command]),
+        "date": datetime.date.today().isoformat(),
+        "machine": cores if devices[0].platform == "cpu" else accelerators,
+        "versions": versions(),
+    }
 
 
 def run_record(

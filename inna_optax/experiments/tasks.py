@@ -29,15 +29,15 @@ def classification_task(
       dataset: gives the number of classes, the images' shape and their white.
       weight_decay: lambda of :func:`l2_penalty`, in [0, inf).
     """
-    graph = nnx.split(
-        nnx.eval_shape(lambda: network(dataset, nnx.Rngs(0))), nnx.Param, ...
-    )[0]
+    graph = nnx.graphdef(nnx.eval_shape(lambda: network(dataset, nnx.Rngs(0))))
+
+    def state_of(model: nnx.Module) -> tuple[Any, Any]:
+        """The params, and all else that the network keeps."""
+        params, model_state = nnx.state(model, nnx.Param, ...)
+        return params, model_state
 
     def init(key: jax.Array) -> tuple[Any, Any]:
-        _, params, model_state = nnx.split(
-            network(dataset, nnx.Rngs(key)), nnx.Param, ...
-        )
-        return params, model_state
+        return state_of(network(dataset, nnx.Rngs(key)))
 
     def logits_of(
         params: Any, model_state: Any, images: jax.Array, key: jax.Array | None
@@ -48,7 +48,7 @@ def classification_task(
         else:
             model.train()
         logits = model(images.astype(jnp.float32) / dataset.maximum)
-        return logits, nnx.split(model, nnx.Param, ...)[2]
+        return logits, state_of(model)[1]
 
     def loss(
         params: Any,

@@ -18,9 +18,7 @@ class Landscape(NamedTuple):
 
     name: str
     objective: Callable[[jax.Array], jax.Array]  # shape (dim,) -> shape ().
-    inits: tuple[
-        Point, ...
-    ]  # where the papers start; empty if their text does not say.
+    inits: tuple[Point, ...]  # where the papers start; () if they do not say.
     minimizers: tuple[Point, ...]  # the global minimizers.
     saddles: tuple[Point, ...]  # critical points that are no extremum.
     reference: str  # where it is in Castera's thesis.

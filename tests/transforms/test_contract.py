@@ -70,6 +70,7 @@ def test_updates_with_and_without_jit(optimizer, wrap):
 
 
 def test_does_not_recompile_on_the_second_call(optimizer):
+    chex.clear_trace_counter()
     solver, params = optimizer(), make_params()
 
     @jax.jit

@@ -96,5 +96,5 @@ def _zoom_on_the_end(axis: Any, records: Sequence[Mapping[str, Any]]) -> None:
         for row in record["history"][len(record["history"]) // 2 :]
     ]
     low, high = np.nanquantile(np.array(values, float), [0.02, 1.0])
-    margin = max(0.01, 0.6 * (high - low))
+    margin = max(0.02, high - low)
     axis.set_ylim(max(0, low - margin), min(1, high + 0.2 * margin))

@@ -1,0 +1,102 @@
+"""Fills the tables of README.md from the records in benchmarks/results.
+
+python benchmarks/readme_tables.py           # rewrites the tables
+python benchmarks/readme_tables.py --check   # exit status 1 if they are stale
+"""
+
+import argparse
+import json
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+
+
+def step_cost() -> str:
+    record = json.loads((RESULTS / "step_cost.json").read_text())
+    lines = []
+    for result in record["results"]:
+        lines += [
+            f"{result['params'] / 1e6:g}M float32 parameters in one leaf:",
+            "",
+            "| optimizer | time / nesterov | time / adam | words accessed"
+            " | temporaries | state |",
+            "|---|---|---|---|---|---|",
+        ]
+        for name, row in result["rows"].items():
+            cells = [
+                "{:.2f} ({:.2f} to {:.2f})".format(*row[key])
+                for key in ("over_nesterov", "over_adam")
+            ]
+            cells += [
+                f"{row[key]:.0f} P"
+                for key in ("words_accessed", "temporaries", "state")
+            ]
+            lines.append(f"| `{name}` | " + " | ".join(cells) + " |")
+        lines.append("")
+    lines.append(_provenance(record))
+    return "\n".join(lines)
+
+
+def compare_digits() -> str:
+    record = json.loads((RESULTS / "compare-digits" / "summary.json").read_text())
+    lines = [
+        "| optimizer | chosen | final training loss (best to worst)"
+        " | test accuracy (best to worst) |",
+        "|---|---|---|---|",
+    ]
+    for entry in record["optimizers"].values():
+        chosen = ", ".join(
+            f"`{name}={entry['hyperparameters'][name]:g}`" for name in entry["searched"]
+        )
+        loss, accuracy = entry["final_train_loss"], entry["final_test_accuracy"]
+        lines.append(
+            f"| {entry['label']} | {chosen}"
+            f" | {loss['mean']:.4f} ({loss['best']:.4f} to {loss['worst']:.4f})"
+            f" | {accuracy['mean']:.1%} ({accuracy['best']:.1%} to"
+            f" {accuracy['worst']:.1%}) |"
+        )
+    return "\n".join([*lines, "", _provenance(record)])
+
+
+def _provenance(record: dict) -> str:
+    versions = ", ".join(f"{k} {v}" for k, v in record["versions"].items())
+    return (
+        f"`{record['command']}`, {record['date']}, measured on {record['machine']};"
+        f" {versions}."
+    )
+
+
+TABLES = {"step_cost": step_cost, "compare-digits": compare_digits}
+
+
+def filled(text: str) -> str:
+    """`text` with every table made anew from its record."""
+    for name, make in TABLES.items():
+        begin, end = f"<!-- begin: {name} -->", f"<!-- end: {name} -->"
+        block = f"{begin}\n{make()}\n{end}"
+        pattern = re.escape(begin) + ".*?" + re.escape(end)
+        text, found = re.subn(pattern, lambda _, b=block: b, text, flags=re.DOTALL)
+        if found != 1:
+            raise ValueError(f"README.md must have one block {begin}, found {found}.")
+    return text
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true")
+    readme = ROOT / "README.md"
+    before = readme.read_text()
+    after = filled(before)
+    if parser.parse_args().check:
+        if before != after:
+            print("README.md is stale: run python benchmarks/readme_tables.py")
+        return int(before != after)
+    readme.write_text(after)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""What README.md says is true of this code."""
+
+import importlib.util
+import pathlib
+import re
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from tests.transforms.optimizers import OPTIMIZERS
+
+ROOT = pathlib.Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+SNIPPETS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("snippet", SNIPPETS)
+def test_snippet_runs(snippet):
+    exec(compile(snippet, "README.md", "exec"), {})
+
+
+def test_there_are_exactly_two_set_up_commands():
+    commands = re.findall(r"<!-- (main job|tests) -->\n```sh\n(.+)\n```", README)
+    assert [name for name, _ in commands] == ["main job", "tests"]
+    assert README.count("python3 -m venv") == 2
+
+
+def test_tables_are_those_of_the_records():
+    path = ROOT / "benchmarks" / "readme_tables.py"
+    spec = importlib.util.spec_from_file_location("readme_tables", path)
+    tables = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tables)
+    assert tables.filled(README) == README
+
+
+def test_pictures_are_there():
+    for path in re.findall(r"!\[.*?\]\((.*?)\)", README):
+        assert (ROOT / path).is_file(), path
+
+
+@pytest.mark.parametrize(
+    ("name", "multiple"),
+    [
+        ("inna", 1),
+        ("innaprop", 2),
+        ("step_tuned_sgd", 2),
+        ("step_tuned_sgd_opaque", 1),
+        ("barzilai_borwein", 1),
+        ("stochastic_gv_sgd", 1),
+        ("exact_gv_sgd", 2),
+        ("expected_gv_sgd", 0),
+    ],
+)
+def test_state_takes_the_memory_that_the_table_states(name, multiple):
+    row = next(
+        line
+        for line in README.splitlines()
+        if line.startswith(f"| `{name.removesuffix('_opaque')}` | ")
+    )
+    stated = row.split("|")[3]
+    assert f"{multiple} P" in stated
+    state = OPTIMIZERS[name].factory(0.1).init(jnp.zeros(1000))
+    assert sum(x.size for x in jax.tree.leaves(state)) // 1000 == multiple
