@@ -8,15 +8,17 @@ import argparse
 import difflib
 import pathlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from inna_optax.experiments.errors import UserError
+from inna_optax.experiments.figures.registry import FIGURES
 from inna_optax.experiments.optimizers import COMPARED, HYPERPARAMETERS, OPTIMIZERS
 from inna_optax.experiments.problems import PROBLEMS
 from inna_optax.transforms.hyperparameters import check_hyperparameter
 
 SEED_MAX = 2**32 - 1
+TABLES = ("3.1",)
 STOPPED = 130  # the shell's status of a program ended by Ctrl-C
 
 
@@ -90,6 +92,21 @@ def _parser() -> argparse.ArgumentParser:
         help="number of initializations (default: 3)",
     )
 
+    figure = commands.add_parser(
+        "figure", help="compute and draw a figure of the papers", allow_abbrev=False
+    )
+    figure.add_argument("number", metavar="NUMBER", help=f"one of {_names(FIGURES)}")
+    figure.add_argument(
+        "--scale",
+        choices=("desk", "paper"),
+        default="desk",
+        help="the published setting, or its cut for a desk (default: desk)",
+    )
+    table = commands.add_parser(
+        "table", help="compute a table of the papers", allow_abbrev=False
+    )
+    table.add_argument("number", metavar="NUMBER", help=f"one of {_names(TABLES)}")
+
     for command in (train, compare):
         command.add_argument(
             "--epochs",
@@ -101,6 +118,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--batch-size", type=_count, metavar="N", help="default: the problem's"
         )
+    for command in (train, compare, figure, table):
         command.add_argument(
             "--out",
             type=pathlib.Path,
@@ -110,7 +128,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _names(table: Mapping[str, Any]) -> str:
+def _names(table: Iterable[str]) -> str:
     return ", ".join(table)
 
 
@@ -207,13 +225,27 @@ def _list() -> None:
             ", ".join(f"{k} {v:g}" for k, v in entry.defaults.items()),
             str(entry.uses_per_batch),
         )
-    console.print(problems)
-    console.print(optimizers)
+    figures = Table("number", "what", title="figures", title_justify="left")
+    for number, drawn in FIGURES.items():
+        figures.add_row(number, drawn.title)
+    for table in (problems, optimizers, figures):
+        console.print(table)
+    console.print(f"tables: {_names(TABLES)}")
 
 
 def _run(arguments: argparse.Namespace, argv: Sequence[str]) -> int:
     if arguments.command == "list":
         _list()
+        return 0
+    if arguments.command in ("figure", "table"):
+        from inna_optax.experiments import reproduce
+
+        if arguments.command == "figure":
+            _pick("figure", arguments.number, FIGURES)
+            reproduce.figure(arguments.number, arguments.scale, arguments.out, argv)
+        else:
+            _pick("table", arguments.number, dict.fromkeys(TABLES))
+            reproduce.table(arguments.number, arguments.out, argv)
         return 0
     problem = _pick("problem", arguments.problem, PROBLEMS)
     epochs = arguments.epochs or problem.epochs

@@ -250,6 +250,9 @@ def test_list_names_everything(capsys):
         ("compare --optimizers inna,sgdd", "did you mean 'sgd'?"),
         ("compare --seeds 0", "integer in [1, inf), got '0'"),
         ("compare --epoch 3", "--epoch"),
+        ("figure 9.9", "must be one of 1.7, 2.1"),
+        ("table 4.1", "must be one of 3.1"),
+        ("figure 2.1 --scale lab", "invalid choice: 'lab'"),
         ("compare --out /dev/null/x", "--out /dev/null/x cannot be made"),
     ],
 )
