@@ -20,6 +20,16 @@ def test_snippet_runs(snippet):
     exec(compile(snippet, "README.md", "exec"), {})
 
 
+def test_printed_output_is_what_the_snippet_prints(capsys):
+    (pair,) = re.findall(r"```python\n(.*?)```\n\n```\n(.*?)```", README, re.DOTALL)
+    exec(compile(pair[0], "README.md", "exec"), {})
+    rounding = r"each to within \S+\)"  # differs from machine to machine
+    printed, stated = (
+        re.sub(rounding, "", text) for text in (capsys.readouterr().out, pair[1])
+    )
+    assert printed == stated
+
+
 def test_there_are_exactly_two_set_up_commands():
     commands = re.findall(r"<!-- (main job|tests) -->\n```sh\n(.+)\n```", README)
     assert [name for name, _ in commands] == ["main job", "tests"]

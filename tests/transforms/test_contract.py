@@ -342,10 +342,16 @@ def test_sharded_params_give_sharded_state_and_updates(optimizer):
     def shardings(tree):
         return {x.sharding for x in jax.tree.leaves(tree) if x.shape == (8, 4)}
 
-    state = solver.init(params)
+    @jax.jit
+    def maybe(do, params, state):
+        step = functools.partial(one_step, solver)
+        return jax.lax.cond(do, step, lambda *unchanged: unchanged, params, state)
+
+    found, state = params, solver.init(params)
     assert shardings(state) <= {sharding}
-    found, state = run(solver, params)
-    assert shardings((found, state)) == {sharding}
+    for do in [True, False] * 6:
+        found, state = maybe(do, found, state)
+        assert shardings((found, state)) == {sharding}
     expected, _ = run(solver, jax.device_put(params, jax.devices()[0]))
     chex.assert_trees_all_close(
         jax.device_get(found), jax.device_get(expected), rtol=1e-5
