@@ -1,21 +1,8 @@
-import json
-
-import jax
 import numpy as np
-import pytest
 
 from inna_optax.experiments.figures import alpha_beta_map
-from inna_optax.training import write_json
 
-
-@pytest.fixture(scope="module")
-def result(tmp_path_factory):
-    before = jax.config.jax_enable_x64
-    jax.config.update("jax_enable_x64", True)
-    path = tmp_path_factory.mktemp("figure") / "figure.json"
-    write_json(path, alpha_beta_map.compute("desk"))
-    yield json.loads(path.read_text())
-    jax.config.update("jax_enable_x64", before)
+FIGURE = alpha_beta_map
 
 
 def test_where_theory_damps_nothing_oscillates(result):
@@ -32,7 +19,7 @@ def test_where_theory_diverges_values_grow(result):
 
 
 def test_the_radius_is_the_measured_rate(result):
-    """Values fall as the radius to the power of steps, or lower where a path crosses."""
+    """Values fall as the radius to the power of steps, lower where a path crosses."""
     values = np.array(result["quadratic_values"], float)
     radius = np.array(result["quadratic_spectral_radius"])
     steps = result["settings"]["quadratic"]["steps"]

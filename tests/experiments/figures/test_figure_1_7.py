@@ -1,27 +1,9 @@
-import json
-
-import jax
 import numpy as np
 import pytest
 
 from inna_optax.experiments.figures import figure_1_7
-from inna_optax.training import write_json
 
-
-@pytest.fixture(scope="module")
-def result(tmp_path_factory):
-    before = jax.config.jax_enable_x64
-    jax.config.update("jax_enable_x64", True)
-    path = tmp_path_factory.mktemp("figure") / "figure.json"
-    write_json(path, figure_1_7.compute("desk"))
-    assert path.stat().st_size < 300_000
-    yield json.loads(path.read_text())
-    jax.config.update("jax_enable_x64", before)
-
-
-@pytest.fixture(scope="module")
-def readings(result):
-    return result["readings"]
+FIGURE = figure_1_7
 
 
 def test_gd_converges(readings):

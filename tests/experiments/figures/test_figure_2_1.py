@@ -1,6 +1,3 @@
-import json
-
-import jax
 import numpy as np
 import pytest
 
@@ -8,23 +5,8 @@ from inna_optax import inna
 from inna_optax.experiments.figures import figure_2_1
 from inna_optax.experiments.figures.trajectories import trajectories
 from inna_optax.landscapes import NONSMOOTH_ROSENBROCK
-from inna_optax.training import write_json
 
-
-@pytest.fixture(scope="module")
-def result(tmp_path_factory):
-    before = jax.config.jax_enable_x64
-    jax.config.update("jax_enable_x64", True)
-    path = tmp_path_factory.mktemp("figure") / "figure.json"
-    write_json(path, figure_2_1.compute("desk"))
-    assert path.stat().st_size < 300_000
-    yield json.loads(path.read_text())
-    jax.config.update("jax_enable_x64", before)
-
-
-@pytest.fixture(scope="module")
-def readings(result):
-    return result["readings"]
+FIGURE = figure_2_1
 
 
 def test_beta_takes_out_the_transverse_oscillations(readings):

@@ -1,6 +1,3 @@
-import json
-
-import jax
 import numpy as np
 import pytest
 
@@ -9,23 +6,8 @@ from inna_optax.dynamics import flow_eigenvalues, oscillation_interval
 from inna_optax.experiments.figures import figure_3_2
 from inna_optax.experiments.figures.trajectories import trajectories
 from inna_optax.landscapes import WIDE_QUADRATIC
-from inna_optax.training import write_json
 
-
-@pytest.fixture(scope="module")
-def result(tmp_path_factory):
-    before = jax.config.jax_enable_x64
-    jax.config.update("jax_enable_x64", True)
-    path = tmp_path_factory.mktemp("figure") / "figure.json"
-    write_json(path, figure_3_2.compute("desk"))
-    assert path.stat().st_size < 300_000
-    yield json.loads(path.read_text())
-    jax.config.update("jax_enable_x64", before)
-
-
-@pytest.fixture(scope="module")
-def readings(result):
-    return result["readings"]
+FIGURE = figure_3_2
 
 
 @pytest.mark.parametrize("name", ["alpha_beta_below_1", "alpha_beta_above_1"])

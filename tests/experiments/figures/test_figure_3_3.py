@@ -10,21 +10,7 @@ from inna_optax.experiments.figures.trajectories import trajectories
 from inna_optax.landscapes import DOUBLE_WELL
 from inna_optax.training import write_json
 
-
-@pytest.fixture(scope="module")
-def result(tmp_path_factory):
-    before = jax.config.jax_enable_x64
-    jax.config.update("jax_enable_x64", True)
-    path = tmp_path_factory.mktemp("figure") / "figure.json"
-    write_json(path, figure_3_3.compute("desk"))
-    assert path.stat().st_size < 300_000
-    yield json.loads(path.read_text())
-    jax.config.update("jax_enable_x64", before)
-
-
-@pytest.fixture(scope="module")
-def readings(result):
-    return result["readings"]
+FIGURE = figure_3_3
 
 
 @pytest.mark.parametrize("name", ["on_manifold_2_1", "on_manifold_0.5_1"])
