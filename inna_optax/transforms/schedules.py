@@ -17,9 +17,9 @@ def inverse_power_schedule(
 
     The step sizes of the convergence theorems: INNA admits
     :math:`\gamma_k = \gamma_0 / (k+1)^a` for :math:`a \in (0, 1]` (Assumption 2.1;
-    sections 2.6.2.2 and 2.4.2 compare 1/2 with 1/4), Step-Tuned SGD needs
-    :math:`1/2 < a < 1` (Theorem 4.2).  Section 4.5.1 decays once an epoch: pass the
-    number of updates of one epoch as ``transition_steps``.
+    Figure 2.4 compares several), Step-Tuned SGD needs :math:`1/2 < a < 1` (Theorem
+    4.2).  Section 4.5.1 decays once an epoch: pass the number of updates of one epoch
+    as ``transition_steps``.
 
     .. math::
       \text{value}(k) = \frac{\text{init\_value}}

@@ -1,4 +1,3 @@
-import json
 
 import jax
 import numpy as np
@@ -8,7 +7,6 @@ from inna_optax import inna
 from inna_optax.experiments.figures import figure_3_3
 from inna_optax.experiments.figures.trajectories import trajectories
 from inna_optax.landscapes import DOUBLE_WELL
-from inna_optax.training import write_json
 
 FIGURE = figure_3_3
 
