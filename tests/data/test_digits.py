@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 
 from inna_optax import data
 
@@ -14,8 +13,3 @@ def test_digits_are_the_1797_images_split_by_class():
     np.testing.assert_allclose(shares, 0.25, atol=0.02)
     together = np.concatenate([digits.train_images, digits.test_images])
     assert together.sum() == 561718  # of the original images: no image lost or doubled
-
-
-def test_unknown_name():
-    with pytest.raises(ValueError, match="name must be one of digits, got 'digit'"):
-        data.load("digit")

@@ -1,0 +1,131 @@
+"""The data sets that are read from files, as declarative records."""
+
+import functools
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from inna_optax.data import cifar, idx
+from inna_optax.data.dataset import Split
+
+CIFAR_PAGE = "https://www.cs.toronto.edu/~kriz/cifar.html"
+
+
+class Reader(Protocol):
+    """Reads and checks the files of one split."""
+
+    def __call__(self, paths: Sequence[pathlib.Path], *, at_most: int) -> Split:
+        """The split, which may have `at_most` examples."""
+
+
+class Source(NamedTuple):
+    """Where a data set comes from, and what it must be."""
+
+    name: str
+    image_shape: tuple[int, int, int]
+    classes: int
+    examples: Mapping[str, int]  # of each split, as published
+    files: Mapping[str, tuple[str, ...]]  # of each split
+    suffixes: tuple[str, ...]  # what may follow a file's name, the preferred one first
+    folders: tuple[str, ...]  # in which the files may lie, besides the folder given
+    read: Reader
+    page: str  # where a person finds the files
+    repository: str  # where the package `datasets` finds them
+    columns: tuple[str, str]  # the image's and the label's in the repository
+    # How the training labels begin where another data set has files of the same names.
+    first_labels: tuple[int, ...] = ()
+    # What is found in place of the files, and what is said of it.
+    mistaken: Mapping[str, str] = {}
+
+
+def _idx_source(
+    name: str, page: str, repository: str, first_labels: tuple[int, ...]
+) -> Source:
+    """A data set in MNIST's format and of its size."""
+    return Source(
+        name=name,
+        image_shape=(28, 28, 1),
+        classes=10,
+        examples={"train": 60_000, "test": 10_000},
+        files={
+            split: (f"{prefix}-images-idx3-ubyte", f"{prefix}-labels-idx1-ubyte")
+            for split, prefix in (("train", "train"), ("test", "t10k"))
+        },
+        suffixes=("", ".gz"),
+        folders=(name,),
+        read=functools.partial(idx.read_split, image_shape=(28, 28), classes=10),
+        page=page,
+        repository=repository,
+        columns=("image", "label"),
+        first_labels=first_labels,
+    )
+
+
+def _cifar_source(
+    classes: int,
+    label_ranges: tuple[int, ...],
+    files: Mapping[str, tuple[str, ...]],
+    folder: str,
+    label_column: str,
+) -> Source:
+    """CIFAR-10 or CIFAR-100."""
+    archive = f"cifar-{classes}-binary.tar.gz"
+    pickled = (
+        f"is the pickled distribution, {cifar.WHY_NO_PICKLES}, {archive}, from"
+        f" {CIFAR_PAGE}"
+    )
+    python = "cifar-10-batches-py" if classes == 10 else "cifar-100-python"
+    return Source(
+        name=f"cifar{classes}",
+        image_shape=(32, 32, 3),
+        classes=classes,
+        examples={"train": 50_000, "test": 10_000},
+        files=files,
+        suffixes=("",),
+        folders=(f"cifar{classes}/{folder}", f"cifar{classes}", folder),
+        read=functools.partial(cifar.read_split, label_ranges=label_ranges),
+        page=CIFAR_PAGE,
+        repository=f"uoft-cs/cifar{classes}",
+        columns=("img", label_column),
+        mistaken={
+            archive: f"must be unpacked first: tar -xzf {archive}",
+            python: pickled,
+            f"cifar-{classes}-python.tar.gz": pickled,
+        },
+    )
+
+
+SOURCES = {
+    source.name: source
+    for source in (
+        _idx_source(
+            "mnist",
+            page="https://ossci-datasets.s3.amazonaws.com/mnist/",
+            repository="ylecun/mnist",
+            first_labels=(5, 0, 4, 1, 9, 2, 1, 3, 1, 4, 3, 5, 3, 6, 1, 7),
+        ),
+        _idx_source(
+            "fashion_mnist",
+            page="https://github.com/zalandoresearch/fashion-mnist",
+            repository="zalando-datasets/fashion_mnist",
+            first_labels=(9, 0, 0, 3, 0, 2, 7, 2, 5, 5, 0, 9, 5, 5, 7, 9),
+        ),
+        _cifar_source(
+            10,
+            label_ranges=(10,),
+            files={
+                "train": tuple(f"data_batch_{batch}.bin" for batch in range(1, 6)),
+                "test": ("test_batch.bin",),
+            },
+            folder="cifar-10-batches-bin",
+            label_column="label",
+        ),
+        _cifar_source(
+            100,
+            label_ranges=(20, 100),
+            files={"train": ("train.bin",), "test": ("test.bin",)},
+            folder="cifar-100-binary",
+            label_column="fine_label",
+        ),
+    )
+}
