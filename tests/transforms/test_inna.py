@@ -184,3 +184,22 @@ def test_innaprop_with_weight_decay_says_that_it_needs_params():
     solver = innaprop(0.1)
     with pytest.raises(ValueError, match=r"update\(grads, state, params\)"):
         solver.update(jnp.ones(2), solver.init(jnp.ones(2)))
+
+
+def test_the_state_is_stored_in_the_type_asked_for():
+    params = {"w": jnp.ones(2), "z": jnp.ones(2, jnp.complex64)}
+    for factory in (inna, innaprop):
+        solver = factory(0.1, velocity_dtype="bfloat16")
+        state = solver.init(params)
+        for _ in range(2):  # complex numbers have no narrower type than complex64
+            assert state.velocity["w"].dtype == jnp.bfloat16
+            assert state.velocity["z"].dtype == jnp.complex64
+            _, state = solver.update(params, state, params)
+
+
+def test_weight_decay_follows_an_array_that_is_zero():
+    """A tracer may be zero: then the params are needed, and nothing decays."""
+    grads = jnp.zeros(2)
+    solver = innaprop(0.1, weight_decay=jnp.zeros(()))
+    updates, _ = solver.update(grads, solver.init(grads), jnp.ones(2))
+    assert jnp.all(updates == 0)

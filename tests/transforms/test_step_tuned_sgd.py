@@ -135,3 +135,12 @@ def test_opaque_mode_says_what_to_pass(given):
     positional, extra = arguments[given]
     with pytest.raises(ValueError, match=r"update\(grads, state, params, grad_fn="):
         solver.update(params, solver.init(params), positional, **extra)
+
+
+def test_accumulators_are_stored_in_the_type_asked_for():
+    solver = step_tuned_sgd(0.1, accumulator_dtype="bfloat16")
+    state = solver.init(jnp.ones(2))
+    for _ in range(3):
+        assert state.curvature_average.dtype == jnp.bfloat16
+        assert state.first_gradient.dtype == jnp.bfloat16
+        _, state = solver.update(jnp.ones(2), state)
