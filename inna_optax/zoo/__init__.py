@@ -1,5 +1,10 @@
 """The experiments' networks, in Flax (nnx)."""
 
+from inna_optax.zoo.autoencoder import AutoEncoder
+from inna_optax.zoo.lenet import LeNet
 from inna_optax.zoo.mlp import MLP
+from inna_optax.zoo.nin import NiN
+from inna_optax.zoo.normalization import batch_norm
+from inna_optax.zoo.resnet import ResNet20
 
-__all__ = ["MLP"]
+__all__ = ["MLP", "AutoEncoder", "LeNet", "NiN", "ResNet20", "batch_norm"]

@@ -44,8 +44,13 @@ class MLP(nnx.Module):
         )
         self.activation = activation
 
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """Maps (batch, ...) to (batch, outputs)."""
+    def __call__(self, x: jax.Array, rngs: nnx.Rngs | None = None) -> jax.Array:
+        """Maps (batch, ...) to (batch, outputs).
+
+        Args:
+          x: images or vectors.
+          rngs: not used; there so that all networks are called alike.
+        """
         x = x.reshape(len(x), -1)
         for layer in self.layers[:-1]:
             x = self.activation(layer(x))
