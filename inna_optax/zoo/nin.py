@@ -1,0 +1,125 @@
+"""Network in Network (Lin, Chen and Yan, 2014) as in sections 2.6.2 and 4.5."""
+
+import itertools
+from collections.abc import Sequence
+
+import jax
+from flax import nnx
+
+from inna_optax.zoo.conv_unit import Activation, ConvUnit
+from inna_optax.zoo.initializers import GLOROT_NORMAL
+from inna_optax.zoo.normalization import Normalization
+from inna_optax.zoo.pooling import Pool, avg_pool, global_avg_pool, max_pool
+from inna_optax.zoo.window import output_size
+
+
+class NiN(nnx.Module):
+    """Three stages of a convolution and two 1x1 convolutions, then a dense layer.
+
+    Conv 192 5x5, 160 1x1, 96 1x1, pool 3 stride 2, dropout; conv 192 5x5, 192 1x1,
+    192 1x1, pool 3 stride 2, dropout; conv 192 3x3, 192 1x1, ``classes`` 1x1, the
+    average of each channel; and a dense layer that the original lacks.
+
+    The defaults are chapter 2's: ReLU, no normalization, and what the authors'
+    published Keras network has, no padding, the maximum after the first stage and
+    the average after the second.  Its last pooling, 2x2, covers all of what 32x32
+    images have become by then; this one covers it for any size.  Problem (c) of Table
+    4.1 is ``activation=nnx.elu, normalization=batch_norm``.  The normalization stands
+    between each convolution and its activation, and takes the place of the bias.
+
+    Weights are drawn from ``kernel_init``; unless another is given, from Glorot's
+    normal distribution: chapter 2 says normal, and Glorot's scale is Keras's default.
+    Biases are zero.
+
+    Args:
+      classes: number of outputs, in [1, inf).
+      input_shape: (height, width, channels) of an image; without padding each of
+        height and width is in [27, inf).
+      activation: applied after each convolution.
+      normalization: makes a normalization, as :func:`.batch_norm`; None for none.
+      pools: the pooling after the first and after the second stage.
+      padding: of convolutions and pooling, ``"VALID"`` or ``"SAME"``.
+      dropout: probability of dropping a value, in [0, 1).
+      kernel_init: draws the weights.
+      rngs: random keys of the initialization.
+
+    Raises:
+      ValueError: if the images are too small, or ``dropout`` is outside its range.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> from flax import nnx
+      >>> from inna_optax.zoo import NiN
+      >>> model = NiN(10, (32, 32, 3), rngs=nnx.Rngs(0))
+      >>> model.train()
+      >>> model(jnp.ones((2, 32, 32, 3)), rngs=nnx.Rngs(1)).shape
+      (2, 10)
+      >>> model.eval()
+      >>> model(jnp.ones((2, 32, 32, 3))).shape
+      (2, 10)
+    """
+
+    def __init__(
+        self,
+        classes: int,
+        input_shape: Sequence[int],
+        *,
+        activation: Activation = nnx.relu,
+        normalization: Normalization | None = None,
+        pools: tuple[Pool, Pool] = (max_pool, avg_pool),
+        padding: str = "VALID",
+        dropout: float = 0.5,
+        kernel_init: nnx.Initializer = GLOROT_NORMAL,
+        rngs: nnx.Rngs,
+    ) -> None:
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout must be in [0, 1), got {dropout}.")
+        height, width, channels = input_shape
+        for size in (height, width):
+            for window, stride in ((5, 1), (3, 2), (5, 1), (3, 2), (3, 1)):
+                size = output_size(size, window, stride, padding)
+        stages = ((5, (192, 160, 96)), (5, (192, 192, 192)), (3, (192, 192, classes)))
+        self.stages: nnx.List[nnx.List[ConvUnit]] = nnx.List([])
+        for window, features in stages:
+            widths = itertools.pairwise((channels, *features))
+            self.stages.append(
+                nnx.List(
+                    ConvUnit(
+                        inputs,
+                        outputs,
+                        window if first else 1,
+                        padding=padding,
+                        normalization=normalization,
+                        activation=activation,
+                        kernel_init=kernel_init,
+                        rngs=rngs,
+                    )
+                    for first, (inputs, outputs) in zip(
+                        (True, False, False), widths, strict=True
+                    )
+                )
+            )
+            channels = features[-1]
+        self.output = nnx.Linear(classes, classes, kernel_init=kernel_init, rngs=rngs)
+        # It has no keys of its own: a call brings them, so that what the network
+        # keeps does not depend on how often it was called.
+        self.dropout = nnx.Dropout(dropout)
+        self.pools = pools
+        self.padding = padding
+
+    def __call__(self, x: jax.Array, rngs: nnx.Rngs | None = None) -> jax.Array:
+        """Maps images (batch, height, width, channels) to logits (batch, classes).
+
+        Args:
+          x: images.
+          rngs: random keys of dropout, for training; drawn from its stream
+            ``dropout`` or, where it has none, the default one.
+        """
+        *first_stages, last_stage = self.stages
+        for stage, pool in zip(first_stages, self.pools, strict=True):
+            for unit in stage:
+                x = unit(x)
+            x = self.dropout(pool(x, 3, 2, self.padding), rngs=rngs)
+        for unit in last_stage:
+            x = unit(x)
+        return self.output(global_avg_pool(x))
