@@ -116,8 +116,8 @@ def figures() -> str:
             "agrees",
         ),
         (
-            "4.2: Algorithm 2 needs fewer iterations than absolute-value BB and Armijo's"
-            " line search",
+            "4.2: Algorithm 2 needs fewer iterations than absolute-value BB and"
+            " Armijo's line search",
             "medians of 20 draws, one setting tuned on other draws "
             + numbers("4.2", [f"{m}_median_held_out" for m in methods])
             + "; tuned on each draw "
@@ -125,8 +125,8 @@ def figures() -> str:
             "agrees for one setting; tuned on each draw, absolute-value BB is level",
         ),
         (
-            "4.3: Exact-GV and Expected-GV fast, Stochastic-GV poor, Step-Tuned SGD near"
-            " Expected-GV",
+            "4.3: Exact-GV and Expected-GV fast, Stochastic-GV poor, Step-Tuned SGD"
+            " near Expected-GV",
             "median J after 50 epochs of SGD, Stochastic-, Exact-, Expected-GV,"
             " Step-Tuned: bounds [0.5, 2] "
             + medians("default_bounds", "held_out")
