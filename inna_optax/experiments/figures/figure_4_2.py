@@ -24,8 +24,8 @@ three methods, each with the setting of its smallest last value, in `long_iterat
 The runs are erratic, and the best of 96 is partly luck.  The reading
 `absolute_median_tuned_per_draw_on_algorithm_2_alphas` shows how much: it is the count
 of the absolute-value method when it may choose among 12 settings only.  Settings tuned
-on other draws leave that luck out.  A run that does not reach the threshold counts as one
-iteration more than were made.
+on other draws leave that luck out.  A run that does not reach the threshold counts as
+one iteration more than were made.
 
 The thesis does not give the initial point: it is drawn from N(0, I), and the readings
 that end in `from_zero` start from zero instead.  The thesis shows one draw of the

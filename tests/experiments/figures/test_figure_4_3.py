@@ -34,7 +34,7 @@ def result(float64):
     return json.loads(json.dumps(found, allow_nan=False))
 
 
-@pytest.mark.parametrize("batch_size", [1, 2, 3, 7])
+@pytest.mark.parametrize("batch_size", [1, 3, 7])
 def test_expected_curvature_is_the_mean_over_all_mini_batches(batch_size):
     problem = robust_regression(jax.random.key(0), num_rows=7, dim=3)
     theta = jax.random.normal(jax.random.key(1), (3,))
@@ -93,10 +93,11 @@ def test_sgd_decays_per_iteration_and_step_tuned_sgd_uses_each_batch_twice():
         losses, gammas = regression_search.for_each_draw(
             run, (problems, starts, batches), setting
         )
+        grad_fn = jax.jit(jax.grad(problem.batch_objective))
         theta, expected = theta0, [problem.objective(theta0)]
         for step in range(8):
             k = step // method.uses
-            grads = jax.grad(problem.batch_objective)(theta, batches[0, k])
+            grads = grad_fn(theta, batches[0, k])
             theta = theta - 2.0 / (k + 1) ** 0.501 * grads
             if step % 4 == 3:
                 expected.append(problem.objective(theta))
@@ -190,12 +191,12 @@ def test_readings_are_those_of_the_curves(result):
 
 def test_at_full_size_the_naive_gradient_variation_is_the_poor_one():
     """The order of section 4.3.3, with the bounds of the lower row."""
-    problems, starts = regression_search.draw_problems(jax.random.key(8), 12, 500, 30)
-    batches = figure_4_3.mini_batches(jax.random.key(9), 12, 500, 500, 50)
+    problems, starts = regression_search.draw_problems(jax.random.key(8), 8, 500, 30)
+    batches = figure_4_3.mini_batches(jax.random.key(9), 8, 500, 500, 50)
     median = {}
     for name, method in figure_4_3.METHODS.items():
         bounds = figure_4_3.BOUNDS["triple_bounds"]
-        settings = figure_4_3.settings_of(method, bounds, 8)
+        settings = figure_4_3.settings_of(method, bounds, 6)
         run = figure_4_3.train(method, bounds, epochs=50, gradients=10)
         losses, gammas = regression_search.for_each_draw(
             run, (problems, starts, batches), settings
