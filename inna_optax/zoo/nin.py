@@ -54,9 +54,6 @@ class NiN(nnx.Module):
       >>> model.train()
       >>> model(jnp.ones((2, 32, 32, 3)), rngs=nnx.Rngs(1)).shape
       (2, 10)
-      >>> model.eval()
-      >>> model(jnp.ones((2, 32, 32, 3))).shape
-      (2, 10)
     """
 
     def __init__(

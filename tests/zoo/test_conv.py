@@ -1,0 +1,177 @@
+import jax
+import jax.export
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from inna_optax.zoo.conv import convolve
+
+ONE = ((1, 1), (1, 1))
+# height, width, channels, features, window, stride, padding
+CASES = [
+    (6, 6, 12, 8, 1, 1, "SAME"),  # a dense layer over the channels
+    (6, 6, 12, 8, 1, 1, "VALID"),
+    (7, 6, 4, 5, 1, 2, "SAME"),
+    (6, 6, 4, 5, 1, 1, ONE),  # not one: zeros around
+    (9, 8, 3, 6, 5, 1, "SAME"),
+    (12, 12, 3, 64, 5, 1, "VALID"),  # few channels to many features
+    (9, 8, 1, 64, 5, 1, "SAME"),
+    (8, 8, 3, 64, 3, 2, "SAME"),
+    (8, 8, 4, 6, 3, 1, ONE),
+    (8, 8, 4, 6, 3, 2, ONE),  # the last window ends before the padding does
+    (9, 7, 4, 6, 3, 2, "VALID"),
+    (8, 8, 4, 6, 2, 3, "VALID"),  # pixels that no window sees
+    (5, 6, 4, 6, 3, 1, ((4, 0), (0, 3))),  # more zeros than the window is wide
+]
+
+
+def convolutions(window, stride, padding, **options):
+    """Ours and JAX's own, as functions of images and kernel."""
+    options |= {"dimension_numbers": ("NHWC", "HWIO", "NHWC")}
+    strides = (stride, stride)
+    return [
+        lambda x, kernel, f=f: f(x, kernel, strides, padding, **options)
+        for f in (convolve, jax.lax.conv_general_dilated)
+    ]
+
+
+def arrays(height, width, channels, features, window, groups=1):
+    generator = np.random.default_rng(0)
+    return (
+        jnp.asarray(generator.normal(size=(3, height, width, channels)), jnp.float32),
+        jnp.asarray(
+            generator.normal(size=(window, window, channels // groups, features))
+            / window,
+            jnp.float32,
+        ),
+    )
+
+
+def value_and_gradients(function, x, kernel):
+    def loss(x, kernel):
+        y = function(x, kernel)
+        return jnp.sum(jnp.sin(y)), y
+
+    (_, y), grads = jax.jit(jax.value_and_grad(loss, (0, 1), has_aux=True))(x, kernel)
+    return y, grads
+
+
+def assert_close(a, b, tolerance=2e-5):
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(
+            a, b, rtol=tolerance, atol=tolerance * float(jnp.max(jnp.abs(b)))
+        ),
+        a,
+        b,
+    )
+
+
+def compare(case, tolerance=2e-5, dtype=jnp.float32, groups=1, **options):
+    inputs = [a.astype(dtype) for a in arrays(*case[:5], groups=groups)]
+    ours, plain = (
+        value_and_gradients(function, *inputs)
+        for function in convolutions(*case[4:], **options)
+    )
+    assert ours[0].dtype == dtype
+    assert_close(ours, plain, tolerance)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_equals_the_plain_convolution_and_its_gradients(case):
+    compare(case)
+
+
+def test_leaves_unusual_convolutions_to_jax():
+    compare((8, 8, 4, 6, 3, 1, "SAME"), rhs_dilation=(2, 2))
+    compare((8, 8, 4, 6, 3, 1, "SAME"), groups=2, feature_group_count=2)
+
+
+def test_keeps_bfloat16():
+    # Sums over up to 192 numbers of 8 bits.
+    compare((8, 8, 3, 64, 5, 1, "SAME"), tolerance=0.05, dtype=jnp.bfloat16)
+
+
+@pytest.mark.parametrize("window", [1, 3])
+def test_in_a_layer(window):
+    """Flax passes more than JAX asks for: dilations, precision, sharding."""
+    ours, plain = (
+        nnx.Conv(3, 4, (window, window), conv_general_dilated=f, rngs=nnx.Rngs(0))
+        for f in (convolve, jax.lax.conv_general_dilated)
+    )
+    x, _ = arrays(6, 6, 3, 4, window)
+    assert_close(ours(x), plain(x))
+    assert jax.tree.map(jnp.shape, nnx.state(ours)) == jax.tree.map(
+        jnp.shape, nnx.state(plain)
+    )
+
+
+TWO = pytest.mark.parametrize(
+    "case", [(8, 8, 3, 64, 5, 1, "SAME"), (8, 8, 4, 6, 3, 2, ONE)], ids=str
+)
+
+
+def gradient_of(function):
+    return jax.grad(lambda x, kernel: jnp.sum(jnp.sin(function(x, kernel))), (0, 1))
+
+
+@TWO
+def test_over_many_networks_and_their_images(case):
+    many = [jnp.stack([a, 2 * a]) for a in arrays(*case[:5])]
+    ours, plain = (
+        jax.jit(jax.vmap(gradient_of(function)))(*many)
+        for function in convolutions(*case[4:])
+    )
+    assert_close(ours, plain)
+
+
+@TWO
+def test_hessian_times_vector(case):
+    x, kernel = arrays(*case[:5])
+    vector = (x + 1, kernel - 1)
+    ours, plain = (
+        jax.jit(lambda *a, f=f: jax.jvp(gradient_of(f), a, vector))(x, kernel)
+        for f in convolutions(*case[4:])
+    )
+    assert_close(ours, plain)
+
+
+def orders_of_dimensions(function, inputs, platform):
+    traced = jax.jit(gradient_of(function)).trace(*inputs)
+    text = traced.lower(lowering_platforms=(platform,)).as_text()
+    return [
+        line.split("dim_numbers = ")[1].split(", window")[0]
+        for line in text.splitlines()
+        if "stablehlo.convolution" in line
+    ]
+
+
+@pytest.mark.parametrize("platform", ["cuda", "tpu"])
+@TWO
+def test_accelerators_get_the_plain_convolutions(case, platform):
+    ours, plain = (
+        orders_of_dimensions(function, arrays(*case[:5]), platform)
+        for function in convolutions(*case[4:])
+    )
+    assert len(ours) == 3
+    assert ours == plain
+
+
+def test_all_convolutions_are_in_the_order_of_the_cpu_library():
+    """In others XLA runs loops of scalars, where a `lax.scan` is around them."""
+    library = "[b, 0, 1, f]x[0, 1, i, o]->[b, 0, 1, f]"
+    case = (8, 8, 4, 6, 3, 2, ONE)
+    ours, plain = (
+        orders_of_dimensions(function, arrays(*case[:5]), "cpu")
+        for function in convolutions(*case[4:])
+    )
+    assert ours == [library] * 3
+    assert set(plain) != {library}
+
+
+def test_one_program_for_several_platforms():
+    case = (8, 8, 4, 6, 3, 2, ONE)
+    inputs = arrays(*case[:5])
+    gradient = jax.jit(gradient_of(convolutions(*case[4:])[0]))
+    exported = jax.export.export(gradient, platforms=("cpu", "cuda", "tpu"))(*inputs)
+    assert_close(exported.call(*inputs), gradient(*inputs))
