@@ -9,6 +9,8 @@ write it, and in a `lax.scan`, as the engine runs an epoch.  Each network is mea
 as the zoo builds it and built of plain `nnx.Conv`, `nnx.max_pool` and `nnx.avg_pool`;
 both take turns, round after round, so that a busy machine slows both alike.  The
 table gives the median over rounds of the ratio of their times, with the quartiles.
+All networks take half an hour on 2 cores, nearly all of it for the plain layers in
+the scan; `--networks` and `--batch-size` cut it.
 """
 
 import argparse
