@@ -9,7 +9,11 @@ import pytest
 @pytest.fixture
 def x64():
     """Runs the test in double precision."""
-    before = jax.config.jax_enable_x64
-    jax.config.update("jax_enable_x64", True)
-    yield
-    jax.config.update("jax_enable_x64", before)
+    # The context, not the global flag: inside another such context the flag's value
+    # cannot be told from the context's, and putting it back would leave it set.
+    if hasattr(jax, "enable_x64"):
+        enable = jax.enable_x64
+    else:
+        from jax.experimental import enable_x64 as enable
+    with enable(True):
+        yield

@@ -9,10 +9,8 @@ from inna_optax.experiments.figures import figure_4_1
 
 @pytest.fixture(scope="module")
 def result():
-    before = jax.config.jax_enable_x64
-    jax.config.update("jax_enable_x64", True)
-    yield json.loads(json.dumps(figure_4_1.compute("desk"), allow_nan=False))
-    jax.config.update("jax_enable_x64", before)
+    with jax.enable_x64(True):
+        yield json.loads(json.dumps(figure_4_1.compute("desk"), allow_nan=False))
 
 
 def phi(t):

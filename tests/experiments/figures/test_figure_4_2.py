@@ -14,10 +14,8 @@ SIZES = figure_4_2.Sizes(
 
 @pytest.fixture(scope="module", autouse=True)
 def float64():
-    before = jax.config.jax_enable_x64
-    jax.config.update("jax_enable_x64", True)
-    yield
-    jax.config.update("jax_enable_x64", before)
+    with jax.enable_x64(True):
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -12,10 +12,8 @@ from inna_optax.landscapes import DOUBLE_WELL
 
 @pytest.fixture(scope="module")
 def table():
-    before = jax.config.jax_enable_x64
-    jax.config.update("jax_enable_x64", True)
-    yield table_3_1.compute()
-    jax.config.update("jax_enable_x64", before)
+    with jax.enable_x64(True):
+        yield table_3_1.compute()
 
 
 def rows(table, initialization):
