@@ -73,6 +73,25 @@ def provenance(command: Sequence[str]) -> dict[str, Any]:
     }
 
 
+def history_row(row: Mapping[str, Any], run: int | None = None) -> dict[str, Any]:
+    """A row of `fit` with the columns that every record has.
+
+    `run` is the run's place in a vectorized program, None for a program of one run.
+    """
+
+    def number(metric: str) -> float:
+        return float(row[metric] if run is None else row[metric][run])
+
+    return {
+        "epoch": row["epoch"],
+        "gradient_evaluations": row["gradient_evaluations"],
+        "train_loss": number("train_loss"),
+        "test_loss": number("test_loss"),
+        "test_accuracy": number("test_accuracy") if "test_accuracy" in row else None,
+        "seconds": row["seconds"],
+    }
+
+
 def run_record(
     problem: Problem,
     optimizer: Optimizer,

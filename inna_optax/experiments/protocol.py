@@ -15,7 +15,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from inna_optax.experiments.experiment import run_record
+from inna_optax.experiments.experiment import history_row, run_record
 from inna_optax.experiments.optimizers import LEARNING_RATES, Optimizer
 from inna_optax.experiments.problems import Problem
 from inna_optax.training import Arrays, Program, fit, vectorize
@@ -63,20 +63,7 @@ def train_together(
     histories: list[list[dict[str, Any]]] = [[] for _ in points]
     for _, row in fit(vectorize(program), arrays, np.asarray(seeds), stacked, epochs):
         for i, history in enumerate(histories):
-            history.append(
-                {
-                    "epoch": row["epoch"],
-                    "gradient_evaluations": row["gradient_evaluations"],
-                    "train_loss": float(row["train_loss"][i]),
-                    "test_loss": float(row["test_loss"][i]),
-                    "test_accuracy": (
-                        float(row["test_accuracy"][i])
-                        if "test_accuracy" in row
-                        else None
-                    ),
-                    "seconds": row["seconds"],
-                }
-            )
+            history.append(history_row(row, i))
         on_progress(len(points) * program.gradient_evaluations_per_epoch)
     return histories
 

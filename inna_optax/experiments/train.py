@@ -6,12 +6,19 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from inna_optax.experiments.errors import UserError
-from inna_optax.experiments.experiment import load_arrays, program_for, run_record
+from inna_optax.experiments.experiment import (
+    history_row,
+    load_arrays,
+    program_for,
+    run_record,
+)
 from inna_optax.experiments.folders import new_folder
 from inna_optax.experiments.optimizers import Optimizer
 from inna_optax.experiments.problems import Problem
@@ -75,7 +82,7 @@ def train(
         for run, row in fit(
             program, arrays, seed, hyperparameters, epochs, resume=start_from
         ):
-            history.append(_plain_row(row))
+            history.append(history_row(row))
             checkpoints.save(run, row["epoch"])
             record = run_record(
                 problem, optimizer, hyperparameters, seed, batch_size, history
@@ -97,19 +104,6 @@ def train(
         )
         return 1
     return 0
-
-
-def _plain_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of `fit` for one run, with the columns that every record has."""
-    accuracy = row.get("test_accuracy")
-    return {
-        "epoch": row["epoch"],
-        "gradient_evaluations": row["gradient_evaluations"],
-        "train_loss": float(row["train_loss"]),
-        "test_loss": float(row["test_loss"]),
-        "test_accuracy": None if accuracy is None else float(accuracy),
-        "seconds": row["seconds"],
-    }
 
 
 def _history_to_resume(
@@ -138,9 +132,6 @@ def _restore(
     history: list[dict[str, Any]],
 ) -> tuple[tuple[Run, int, float] | None, list[dict[str, Any]]]:
     """What `fit` goes on from, and the rows up to there."""
-    import jax
-    import jax.numpy as jnp
-
     epoch = checkpoints.latest_epoch()
     if epoch is None:
         return None, []
