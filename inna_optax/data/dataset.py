@@ -25,20 +25,24 @@ class Dataset(NamedTuple):
     maximum: int  # the value of a white pixel
 
 
-def head(dataset: Dataset, train_examples: int) -> Dataset:
-    """The data set with the first `train_examples` of its training examples.
+def head(
+    dataset: Dataset, train_examples: int, test_examples: int | None = None
+) -> Dataset:
+    """The data set with the first of its training, and of its test, examples.
 
-    Chapter 2 trains on the first 50,000 of MNIST's 60,000.  The test examples stay.
+    Chapter 2 trains on the first 50,000 of MNIST's 60,000.
 
     Args:
       dataset: the data set to cut; its arrays are not copied.
-      train_examples: how many to keep, in [1, examples of ``dataset``].
+      train_examples: how many to keep, in [1, training examples of ``dataset``].
+      test_examples: how many to keep, in [1, test examples of ``dataset``]; None for
+        all.
 
     Returns:
       A :class:`Dataset`.
 
     Raises:
-      TypeError: if ``train_examples`` is not an integer.
+      TypeError: if a number is not an integer.
       ValueError: if it is outside its range.
 
     Examples:
@@ -47,13 +51,22 @@ def head(dataset: Dataset, train_examples: int) -> Dataset:
       >>> small.train_images.shape, small.test_images.shape
       ((100, 8, 8, 1), (360, 8, 8, 1))
     """
-    count, available = operator.index(train_examples), len(dataset.train_labels)
+    train = _count("train_examples", train_examples, dataset.train_labels, dataset)
+    test = len(dataset.test_labels)
+    if test_examples is not None:
+        test = _count("test_examples", test_examples, dataset.test_labels, dataset)
+    return dataset._replace(
+        train_images=dataset.train_images[:train],
+        train_labels=dataset.train_labels[:train],
+        test_images=dataset.test_images[:test],
+        test_labels=dataset.test_labels[:test],
+    )
+
+
+def _count(name: str, value: int, labels: np.ndarray, dataset: Dataset) -> int:
+    count, available = operator.index(value), len(labels)
     if not 1 <= count <= available:
         raise ValueError(
-            f"train_examples must be in [1, {available}] for {dataset.name},"
-            f" got {count}."
+            f"{name} must be in [1, {available}] for {dataset.name}, got {count}."
         )
-    return dataset._replace(
-        train_images=dataset.train_images[:count],
-        train_labels=dataset.train_labels[:count],
-    )
+    return count

@@ -7,19 +7,21 @@ line, and `list` shall not wait for imports.
 import argparse
 import difflib
 import pathlib
+import signal
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from inna_optax.experiments.errors import UserError
-from inna_optax.experiments.figures.registry import FIGURES
-from inna_optax.experiments.optimizers import COMPARED, HYPERPARAMETERS, OPTIMIZERS
-from inna_optax.experiments.problems import PROBLEMS
+from inna_optax.experiments.figures.registry import COMPARISONS, FIGURES
+from inna_optax.experiments.optimizers import HYPERPARAMETERS, OPTIMIZERS, Decay
+from inna_optax.experiments.problems import PROBLEMS, Problem, Scale
+from inna_optax.experiments.stopping import Stopped
 from inna_optax.transforms.hyperparameters import check_hyperparameter
 
 SEED_MAX = 2**32 - 1
 TABLES = ("3.1",)
-STOPPED = 130  # the shell's status of a program ended by Ctrl-C
+SIGNALLED = 128  # plus its number: the shell's status of a program that a signal ended
 
 
 class _Parser(argparse.ArgumentParser):
@@ -63,7 +65,12 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--resume",
         action="store_true",
-        help="go on with the run in --out, from its last finished epoch",
+        help="go on with the run in --out, from its last checkpoint",
+    )
+    train.add_argument(
+        "--tensorboard",
+        action="store_true",
+        help="also write scalars for TensorBoard (extra 'tensorboard')",
     )
 
     compare = commands.add_parser(
@@ -80,16 +87,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     compare.add_argument(
         "--optimizers",
-        default=",".join(COMPARED),
         metavar="A,B,...",
-        help=f"of {_names(OPTIMIZERS)} (default: {','.join(COMPARED)})",
+        help=f"of {_names(OPTIMIZERS)} (default: those of the problem's chapter)",
     )
     compare.add_argument(
         "--seeds",
         type=_count,
-        default=3,
         metavar="N",
-        help="number of initializations (default: 3)",
+        help="number of initializations (default: the scale's)",
     )
 
     figure = commands.add_parser(
@@ -97,26 +102,69 @@ def _parser() -> argparse.ArgumentParser:
     )
     figure.add_argument("number", metavar="NUMBER", help=f"one of {_names(FIGURES)}")
     figure.add_argument(
-        "--scale",
-        choices=("desk", "paper"),
-        default="desk",
-        help="the published setting, or its cut for a desk (default: desk)",
+        "--problems",
+        metavar="A,B,...",
+        help="which of the figure's problems, of figures that train networks"
+        " (default: all)",
     )
     table = commands.add_parser(
         "table", help="compute a table of the papers", allow_abbrev=False
     )
     table.add_argument("number", metavar="NUMBER", help=f"one of {_names(TABLES)}")
 
+    for command in (compare, figure):
+        command.add_argument(
+            "--scale",
+            choices=("desk", "paper"),
+            default="desk",
+            help="the published setting, or its cut for a desk (default: desk)",
+        )
+        command.add_argument(
+            "--resume",
+            action="store_true",
+            help="go on in --out, without the runs that are finished there",
+        )
     for command in (train, compare):
+        command.add_argument(
+            "--dataset",
+            metavar="NAME",
+            help="one of the problem's (default: the published one)",
+        )
         command.add_argument(
             "--epochs",
             type=_count,
             metavar="N",
-            help="passes over the data (default: the problem's); in 'compare' an"
+            help="passes over the data (default: the problem's"
+            f"{'' if command is train else ' at that scale'}); in 'compare' an"
             " optimizer that uses each batch twice makes half as many",
         )
         command.add_argument(
             "--batch-size", type=_count, metavar="N", help="default: the problem's"
+        )
+        command.add_argument(
+            "--train-examples",
+            type=_count,
+            metavar="N",
+            help="train on the first N examples (default: the problem's)",
+        )
+        command.add_argument(
+            "--each-batch-twice",
+            action="store_true",
+            help="every optimizer makes two steps on each mini-batch (Figure 4.5)",
+        )
+    for command in (train, compare, figure):
+        command.add_argument(
+            "--data-dir",
+            type=pathlib.Path,
+            metavar="DIR",
+            help="folder of the data sets (default: $INNA_OPTAX_DATA_DIR, then"
+            " ~/.cache/inna_optax, then a download)",
+        )
+        command.add_argument(
+            "--data-note",
+            metavar="TEXT",
+            help="what records and pictures shall say of the data, if they are not"
+            " the originals",
         )
     for command in (train, compare, figure, table):
         command.add_argument(
@@ -191,7 +239,7 @@ def _hyperparameters(optimizer: Any, arguments: argparse.Namespace) -> dict[str,
     try:
         check_hyperparameter("learning_rate", rate, "[0, inf)")
         # Both ways, since a learning rate inside a schedule is not seen by alpha.
-        optimizer.solver(hyperparameters, 1)
+        optimizer.solver(hyperparameters, Decay(0.5, "epoch"), optimizer.uses_per_batch)
         optimizer.make(rate, **(optimizer.defaults | given))
     except (TypeError, ValueError) as error:
         raise UserError(str(error)) from error
@@ -204,21 +252,22 @@ def _list() -> None:
 
     console = Console()
     problems = Table(title="problems", title_justify="left")
-    for column in ("name", "what", "batch size", "epochs", "source"):
+    for column in ("name", "network", "data", "batch size", "epochs", "source"):
         problems.add_column(column)
     for problem in PROBLEMS.values():
         problems.add_row(
             problem.name,
             problem.title,
+            " or ".join(problem.datasets),
             str(problem.batch_size),
-            str(problem.epochs),
+            str(problem.paper.epochs),
             problem.source,
         )
     optimizers = Table(title="optimizers", title_justify="left")
     for column in ("name", "learning rate", "other defaults", "gradients per batch"):
         optimizers.add_column(column)
     for entry in OPTIMIZERS.values():
-        decay = ", decays once an epoch" if entry.decays else ""
+        decay = ", decays" if entry.decays else ""
         optimizers.add_row(
             entry.name,
             f"{entry.learning_rate:g}{decay}",
@@ -228,57 +277,141 @@ def _list() -> None:
     figures = Table("number", "what", title="figures", title_justify="left")
     for number, drawn in FIGURES.items():
         figures.add_row(number, drawn.title)
+    for number, compared in COMPARISONS.items():
+        on = _names(compared.problems)
+        figures.add_row(number, f"{compared.title} (trains networks: {on})")
     for table in (problems, optimizers, figures):
         console.print(table)
     console.print(f"tables: {_names(TABLES)}")
 
 
-def _run(arguments: argparse.Namespace, argv: Sequence[str]) -> int:
-    if arguments.command == "list":
-        _list()
-        return 0
-    if arguments.command in ("figure", "table"):
-        from inna_optax.experiments import reproduce
+def _resumable(arguments: argparse.Namespace) -> None:
+    if arguments.resume and not (arguments.out and arguments.out.is_dir()):
+        raise UserError("--resume needs --out with the folder of what shall go on")
 
-        if arguments.command == "figure":
-            _pick("figure", arguments.number, FIGURES)
-            reproduce.figure(arguments.number, arguments.scale, arguments.out, argv)
-        else:
-            _pick("table", arguments.number, dict.fromkeys(TABLES))
-            reproduce.table(arguments.number, arguments.out, argv)
-        return 0
+
+def _open(
+    problem: Problem, scale: Scale, arguments: argparse.Namespace, **options: Any
+) -> Any:
+    """The problem's data, as the user asked for them."""
+    from inna_optax.experiments.experiment import open_problem
+
+    return open_problem(
+        problem,
+        scale,
+        data_dir=arguments.data_dir,
+        data_note=arguments.data_note,
+        **options,
+    )
+
+
+def _open_one(problem: Problem, scale: Scale, arguments: argparse.Namespace) -> Any:
+    """The same for `train` and `compare`, which have more options."""
+    if arguments.dataset:
+        _pick("--dataset", arguments.dataset, dict.fromkeys(problem.datasets))
+    return _open(
+        problem,
+        scale._replace(epochs=arguments.epochs or scale.epochs),
+        arguments,
+        dataset=arguments.dataset,
+        train_examples=arguments.train_examples,
+        batch_size=arguments.batch_size,
+        each_batch_twice=arguments.each_batch_twice,
+    )
+
+
+def _train(arguments: argparse.Namespace) -> int:
     problem = _pick("problem", arguments.problem, PROBLEMS)
-    epochs = arguments.epochs or problem.epochs
-    batch_size = arguments.batch_size or problem.batch_size
-    if arguments.command == "train":
-        from inna_optax.experiments.train import train
+    optimizer = _pick("optimizer", arguments.optimizer, OPTIMIZERS)
+    hyperparameters = _hyperparameters(optimizer, arguments)
+    _resumable(arguments)
+    from inna_optax.experiments.train import train
 
-        optimizer = _pick("optimizer", arguments.optimizer, OPTIMIZERS)
-        return train(
-            problem,
-            optimizer,
-            _hyperparameters(optimizer, arguments),
-            epochs=epochs,
-            batch_size=batch_size,
-            seed=arguments.seed,
-            out=arguments.out,
-            resume=arguments.resume,
-        )
+    return train(
+        _open_one(problem, problem.paper, arguments),
+        optimizer,
+        hyperparameters,
+        seed=arguments.seed,
+        out=arguments.out,
+        resume=arguments.resume,
+        tensorboard=arguments.tensorboard,
+    )
+
+
+def _compare(arguments: argparse.Namespace, argv: Sequence[str]) -> int:
+    problem = _pick("problem", arguments.problem, PROBLEMS)
+    names = problem.protocol.optimizers
+    if arguments.optimizers is not None:
+        names = tuple(name.strip() for name in arguments.optimizers.split(","))
+    for name in names:
+        _pick("optimizer", name, OPTIMIZERS)
+    _resumable(arguments)
     from inna_optax.experiments.compare import compare
 
+    scale = getattr(problem, arguments.scale)
     compare(
-        problem,
-        [
-            _pick("optimizer", name.strip(), OPTIMIZERS)
-            for name in dict.fromkeys(arguments.optimizers.split(","))
-        ],
-        epochs=epochs,
-        batch_size=batch_size,
-        seeds=arguments.seeds,
+        _open_one(problem, scale, arguments),
+        [problem.protocol.entry(name) for name in dict.fromkeys(names)],
+        seeds=arguments.seeds or scale.seeds,
         out=arguments.out,
+        resume=arguments.resume,
         command=argv,
     )
     return 0
+
+
+def _figure(arguments: argparse.Namespace, argv: Sequence[str]) -> int:
+    number, scale = arguments.number, arguments.scale
+    _pick("figure", number, {**FIGURES, **COMPARISONS})
+    from inna_optax.experiments import reproduce
+
+    if number in FIGURES:
+        for name in ("data_dir", "data_note", "problems", "resume"):
+            if getattr(arguments, name):
+                raise UserError(
+                    f"{_flag(name)} is for figures that train networks, which are"
+                    f" {_names(COMPARISONS)}; figure {number} does not"
+                )
+        reproduce.figure(number, scale, arguments.out, argv)
+        return 0
+    names = COMPARISONS[number].problems
+    if arguments.problems is not None:
+        table = dict.fromkeys(names)
+        chosen = dict.fromkeys(name.strip() for name in arguments.problems.split(","))
+        for name in chosen:
+            _pick(f"figure {number}: problem", name, table)
+        names = tuple(chosen)
+    _resumable(arguments)
+    settings = {
+        name: _open(
+            PROBLEMS[name],
+            getattr(PROBLEMS[name], scale),
+            arguments,
+            each_batch_twice=COMPARISONS[number].each_batch_twice,
+        )
+        for name in names
+    }
+    reproduce.comparison(number, scale, settings, arguments.out, arguments.resume, argv)
+    return 0
+
+
+def _run(arguments: argparse.Namespace, argv: Sequence[str]) -> int:
+    match arguments.command:
+        case "list":
+            _list()
+            return 0
+        case "train":
+            return _train(arguments)
+        case "compare":
+            return _compare(arguments, argv)
+        case "figure":
+            return _figure(arguments, argv)
+        case _:
+            _pick("table", arguments.number, dict.fromkeys(TABLES))
+            from inna_optax.experiments import reproduce
+
+            reproduce.table(arguments.number, arguments.out, argv)
+            return 0
 
 
 def main(argv: Sequence[str]) -> int:
@@ -289,7 +422,13 @@ def main(argv: Sequence[str]) -> int:
     except UserError as error:
         print(f"inna-optax: {error}", file=sys.stderr)
         return 2
+    except Stopped as stopped:
+        print(
+            f"inna-optax: stopped by {stopped}; --out with the same folder and"
+            " --resume go on",
+            file=sys.stderr,
+        )
+        return SIGNALLED + stopped.signum
     except KeyboardInterrupt:
-        resume = "; go on with --resume" if arguments.command == "train" else ""
-        print(f"inna-optax: stopped{resume}", file=sys.stderr)
-        return STOPPED
+        print("inna-optax: interrupted", file=sys.stderr)
+        return SIGNALLED + signal.SIGINT

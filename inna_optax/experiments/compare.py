@@ -1,129 +1,247 @@
-"""The command `inna-optax compare`."""
+"""Comparisons: a search for each entry, several seeds of the best, a summary."""
 
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 
-from inna_optax.experiments.experiment import load_arrays, program_for, provenance
-from inna_optax.experiments.figures.comparison import describe_choice, draw_comparison
-from inna_optax.experiments.folders import new_folder
-from inna_optax.experiments.optimizers import Optimizer
-from inna_optax.experiments.problems import Problem
-from inna_optax.experiments.protocol import (
-    compare_one,
-    epochs_for,
-    grid,
-    search_epochs_for,
+from inna_optax.experiments.experiment import Setting, program_for, provenance
+from inna_optax.experiments.figures.comparison import (
+    describe_choice,
+    describe_scale,
+    draw_comparisons,
 )
-from inna_optax.training import write_json
+from inna_optax.experiments.figures.style import save
+from inna_optax.experiments.folders import new_folder
+from inna_optax.experiments.optimizers import Decay
+from inna_optax.experiments.problems import DATASETS
+from inna_optax.experiments.progress import Bar, progress_bar
+from inna_optax.experiments.protocols import Entry, epochs_for, search_epochs_for
+from inna_optax.experiments.runs import Point, Record, train_runs
+from inna_optax.experiments.stopping import Stop, stop_signals
+from inna_optax.training import Program, write_json
+
+SUMMARY, SEARCH, RUNS = "summary.json", "search", "runs"
+Summary = dict[str, Any]
 
 
 def compare(
-    problem: Problem,
-    optimizers: Sequence[Optimizer],
+    setting: Setting,
+    entries: Sequence[Entry],
     *,
-    epochs: int,
-    batch_size: int,
     seeds: int,
     out: pathlib.Path | None,
+    resume: bool,
     command: Sequence[str],
 ) -> pathlib.Path:
     """Compares optimizers on a problem; returns the folder of records and picture.
 
-    `command` is what the user typed, for the summary.
+    `command` is what the user typed, for the summary.  With `resume` the runs that
+    are in `out` are not made again.
     """
     console = Console()
-    dataset, arrays = load_arrays(problem)
-    programs = [
-        program_for(problem, optimizer, dataset, batch_size) for optimizer in optimizers
-    ]
-    folder = new_folder(out, f"compare-{problem.name}", "summary.json")
-    summary: dict[str, Any] = {}
-    records: list[dict[str, Any]] = []
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:3.0f}%"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-    ) as progress:
-        # Every epoch counts, and so does the evaluation before the first.
-        costs = [
-            program.gradient_evaluations_per_epoch
-            * (
-                len(grid(optimizer)) * (1 + search_epochs_for(optimizer, epochs))
-                + seeds * (1 + epochs_for(optimizer, epochs))
-            )
-            for optimizer, program in zip(optimizers, programs, strict=True)
-        ]
-        bar = progress.add_task(problem.name, total=sum(costs))
-        for optimizer, program in zip(optimizers, programs, strict=True):
-            progress.update(bar, description=f"{problem.name}: {optimizer.label}")
-            summary[optimizer.name], runs = compare_one(
-                problem,
-                optimizer,
-                program,
-                arrays,
-                batch_size=batch_size,
-                epochs=epochs,
-                seeds=range(seeds),
-                on_progress=lambda evaluations: progress.advance(bar, evaluations),
-            )
-            for run in runs:
-                write_json(
-                    folder / "runs" / f"{optimizer.name}-{run['seed']}.json", run
-                )
-            records += runs
-        progress.update(bar, description=problem.name)
-    title = f"{problem.title}, {len(dataset.train_labels):,} training images"
-    caption = (
-        f"mean of {seeds} seeds, shaded from best to worst; batch {batch_size},"
-        f" {records[0]['final']['gradient_evaluations']:,} gradient evaluations each"
-    )
-    draw_comparison(title, caption, summary, records, folder / "comparison.png")
-    write_json(
-        folder / "summary.json",
-        {
-            "problem": problem.name,
-            "dataset": problem.dataset,
-            "epochs": epochs,
-            "batch_size": batch_size,
-            "seeds": list(range(seeds)),
-            "optimizers": summary,
-            **provenance(command),
-        },
-    )
-    console.print(summary_table(problem, summary))
-    console.print(f"Picture: {folder / 'comparison.png'}", soft_wrap=True)
+    name = f"compare-{setting.problem.name}"
+    folder = out if resume and out else new_folder(out, name, SUMMARY, SEARCH, RUNS)
+    total = images_of(setting, entries, seeds)
+    with stop_signals() as stop, progress_bar(setting.problem.name, total) as bar:
+        summary = run_comparison(
+            setting, entries, seeds=range(seeds), folder=folder, bar=bar, stop=stop
+        )
+    write_json(folder / SUMMARY, {**summary, **provenance(command)})
+    (picture, *_) = save(draw_comparisons([summary]), folder, "comparison")
+    console.print(summary_table(summary))
+    console.print(f"Picture: {picture}", soft_wrap=True)
     console.print(
-        f"Records: {folder / 'summary.json'}, {folder / 'runs'}", soft_wrap=True
+        f"Records: {folder / SUMMARY}, {folder / SEARCH}, {folder / RUNS}",
+        soft_wrap=True,
     )
     return folder
 
 
-def summary_table(problem: Problem, summary: dict[str, Any]) -> Table:
-    """One row an optimizer, as it is printed at the end."""
-    table = Table(title=f"{problem.name}: {problem.title}", show_lines=True)
+def images_of(setting: Setting, entries: Sequence[Entry], seeds: int) -> int:
+    """Of how many images a comparison computes gradients."""
+    per_pass = len(setting.dataset.train_labels) // setting.batch_size
+    total = 0
+    for entry in entries:
+        uses = setting.uses_per_batch(entry.optimizer)
+        search = search_epochs_for(setting.problem.protocol, setting.epochs, uses)
+        passes = len(entry.grid()) * search + seeds * epochs_for(setting.epochs, uses)
+        total += passes * per_pass * uses * setting.batch_size
+    return total
+
+
+def run_comparison(
+    setting: Setting,
+    entries: Sequence[Entry],
+    *,
+    seeds: Sequence[int],
+    folder: pathlib.Path,
+    bar: Bar,
+    stop: Stop,
+) -> Summary:
+    """Runs what is not in `folder` yet, and sums up all.
+
+    Raises:
+      Stopped: if an end was asked for; the finished runs are in `folder`.
+      UserError: if a file in `folder` is of another comparison.
+    """
+    # One for all entries that differ in hyperparameters only: it compiles once.
+    programs: dict[tuple[str, Decay | None], Program] = {}
+    optimizers = {}
+    for entry in entries:
+        bar.describe(f"{setting.problem.name}: {entry.label}")
+        key = (entry.optimizer.name, entry.decay)
+        if key not in programs:
+            programs[key] = program_for(setting, entry.optimizer, entry.decay)
+        optimizers[entry.name] = _run_entry(
+            setting, entry, programs[key], seeds, folder, bar, stop
+        )
+    problem, (train, test) = setting.problem, setting.whole
+    return {
+        **setting.describe(),
+        "title": _title(setting),
+        "epochs": setting.epochs,
+        "seeds": list(seeds),
+        "each_batch_twice": setting.each_batch_twice,
+        "published": {
+            "epochs": problem.paper.epochs,
+            "seeds": problem.paper.seeds,
+            "train_examples": train,
+            "test_examples": test,
+            "batch_size": problem.batch_size,
+        },
+        "optimizers": optimizers,
+    }
+
+
+def _title(setting: Setting) -> str:
+    problem = setting.problem
+    number = f"({problem.name}) " if len(problem.name) == 1 else ""
+    note = f" ({setting.data_note})" if setting.data_note else ""
+    return f"{number}{DATASETS[setting.dataset.name]}{note}\n{problem.title}"
+
+
+def _run_entry(
+    setting: Setting,
+    entry: Entry,
+    program: Program,
+    seeds: Sequence[int],
+    folder: pathlib.Path,
+    bar: Bar,
+    stop: Stop,
+) -> dict[str, Any]:
+    """The entry's part of the summary."""
+    uses = setting.uses_per_batch(entry.optimizer)
+    search_epochs = search_epochs_for(setting.problem.protocol, setting.epochs, uses)
+    epochs = epochs_for(setting.epochs, uses)
+    grid = entry.grid()
+    searched = train_runs(
+        setting,
+        entry,
+        program,
+        [
+            Point(point, seeds[0], folder / SEARCH / f"{entry.name}-{i:02d}.json")
+            for i, point in enumerate(grid)
+        ],
+        search_epochs,
+        bar=bar,
+        stop=stop,
+    )
+    losses = [record["final"]["train_loss"] for record in searched]
+    # A run that diverged loses; it does not end the search.
+    chosen = grid[int(np.argmin([x if np.isfinite(x) else np.inf for x in losses]))]
+    records = train_runs(
+        setting,
+        entry,
+        program,
+        [
+            Point(chosen, seed, folder / RUNS / f"{entry.name}-{seed}.json")
+            for seed in seeds
+        ],
+        epochs,
+        bar=bar,
+        stop=stop,
+    )
+    finals = [record["final"] for record in records]
+    return {
+        "label": entry.label,
+        "optimizer": entry.optimizer.name,
+        "hyperparameters": chosen,
+        "decay": searched[0]["decay"],
+        "searched": ["learning_rate", *entry.search],
+        "search": [
+            {"hyperparameters": point, "train_loss": loss}
+            for point, loss in zip(grid, losses, strict=True)
+        ],
+        "search_epochs": search_epochs,
+        "epochs": epochs,
+        "gradient_evaluations": max(row["gradient_evaluations"] for row in finals),
+        "diverged": sum(not np.isfinite(row["train_loss"]) for row in finals),
+        "final_train_loss": _spread(finals, "train_loss", min, max),
+        "final_test_accuracy": _spread(finals, "test_accuracy", max, min),
+        "seconds": sum(r["final"]["seconds"] for r in (*searched, *records)),
+        "curves": _curves(records),
+    }
+
+
+def _spread(
+    finals: Sequence[Mapping[str, Any]],
+    metric: str,
+    best: Callable[[Any], Any],
+    worst: Callable[[Any], Any],
+) -> dict[str, float] | None:
+    """Mean, best and worst over the seeds that did not diverge; None if there is none.
+
+    None also where the metric is not measured.
+    """
+    values = [row[metric] for row in finals if np.isfinite(row["train_loss"])]
+    if not values or None in values:
+        return None
+    return {
+        "mean": float(np.mean(values)),
+        "best": best(values),
+        "worst": worst(values),
+    }
+
+
+def _curves(records: Sequence[Record]) -> dict[str, Any]:
+    """Mean, smallest and largest value at each epoch that every seed reached."""
+    rows = list(zip(*(record["history"] for record in records), strict=False))
+    curves: dict[str, Any] = {
+        "gradient_evaluations": [row[0]["gradient_evaluations"] for row in rows]
+    }
+    for metric in ("train_loss", "test_loss", "test_accuracy"):
+        if rows[0][0][metric] is None:
+            continue
+        values = np.array([[run[metric] for run in row] for row in rows], float)
+        curves[metric] = {
+            "mean": values.mean(axis=1),
+            "smallest": values.min(axis=1),
+            "largest": values.max(axis=1),
+        }
+    return curves
+
+
+def summary_table(summary: Summary) -> Table:
+    """One row an entry, as it is printed at the end."""
+    caption = describe_scale(summary)
+    table = Table(title=summary["title"], caption=caption, show_lines=True)
     table.add_column("optimizer")
     table.add_column("chosen")
     table.add_column("training loss\nbest - worst", justify="right", no_wrap=True)
     table.add_column("test accuracy\nbest - worst", justify="right", no_wrap=True)
-    for entry in summary.values():
+    for entry in summary["optimizers"].values():
+        diverged = (
+            f"\n{entry['diverged']} of {len(summary['seeds'])} diverged"
+            if entry["diverged"]
+            else ""
+        )
         table.add_row(
             entry["label"],
-            describe_choice(entry),
+            describe_choice(entry) + diverged,
             _cell(entry["final_train_loss"], ".4f"),
             _cell(entry["final_test_accuracy"], ".1%"),
         )

@@ -1,56 +1,141 @@
-"""A problem with an optimizer, ready for the engine."""
+"""A problem with its data and an optimizer, ready for the engine."""
 
 import datetime
+import math
 import os
+import pathlib
+import shlex
 from collections.abc import Mapping, Sequence
 from importlib import metadata
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 
 from inna_optax import data
 from inna_optax.experiments.errors import UserError
-from inna_optax.experiments.optimizers import Optimizer
-from inna_optax.experiments.problems import Problem
+from inna_optax.experiments.optimizers import Decay, Optimizer
+from inna_optax.experiments.problems import Problem, Scale
+from inna_optax.experiments.tasks import make_task
 from inna_optax.training import Arrays, Program, make_program
 
 
-def load_arrays(problem: Problem) -> tuple[data.Dataset, Arrays]:
-    """The problem's data set, and its arrays on the device."""
-    dataset = data.load(problem.dataset)
-    return dataset, Arrays(
+class Setting(NamedTuple):
+    """What all runs of a command share."""
+
+    problem: Problem
+    dataset: data.Dataset  # its arrays are those of `arrays`
+    arrays: Arrays
+    batch_size: int
+    epochs: int  # for an optimizer that uses each mini-batch once
+    whole: tuple[int, int]  # training and test examples of the published setting
+    each_batch_twice: bool = False  # by every optimizer, as in Figure 4.5
+    data_note: str | None = None  # what the user says of the data
+
+    def uses_per_batch(self, optimizer: Optimizer) -> int:
+        """Gradient steps made on each mini-batch."""
+        return max(optimizer.uses_per_batch, 2 if self.each_batch_twice else 1)
+
+    def describe(self) -> dict[str, Any]:
+        """The setting as it stands in records."""
+        return {
+            "problem": self.problem.name,
+            "dataset": self.dataset.name,
+            **({"data_note": self.data_note} if self.data_note else {}),
+            "train_examples": len(self.dataset.train_labels),
+            "test_examples": len(self.dataset.test_labels),
+            "batch_size": self.batch_size,
+        }
+
+
+def open_problem(
+    problem: Problem,
+    scale: Scale,
+    *,
+    dataset: str | None = None,
+    data_dir: pathlib.Path | None = None,
+    train_examples: int | None = None,
+    batch_size: int | None = None,
+    each_batch_twice: bool = False,
+    data_note: str | None = None,
+) -> Setting:
+    """Loads the problem's data and puts them on the device.
+
+    Args:
+      problem: what is trained.
+      scale: how much of it; a smaller data set is taken whole.
+      dataset: one of the problem's; its first if None.
+      data_dir: see :func:`inna_optax.data.load`.
+      train_examples: how many to train on, in [1, those there are]; the scale's if
+        None.
+      batch_size: the problem's if None.
+      each_batch_twice: whether every optimizer makes two steps on a mini-batch.
+      data_note: what records and pictures say of the data.
+
+    Raises:
+      UserError: if the data are not found or not as they must be, or a number is
+        outside its range.
+    """
+    try:
+        loaded = data.load(dataset or problem.datasets[0], data_dir)
+        available, tested = len(loaded.train_labels), len(loaded.test_labels)
+        whole = (min(problem.paper.train_examples or available, available), tested)
+        if train_examples is None:
+            train_examples = min(scale.train_examples or available, available)
+        elif not 1 <= train_examples <= available:
+            raise UserError(
+                f"--train-examples must be in [1, {available}] for {loaded.name},"
+                f" got {train_examples}"
+            )
+        loaded = data.head(
+            loaded, train_examples, min(scale.test_examples or tested, tested)
+        )
+    except data.DataError as error:
+        raise UserError(str(error)) from error
+    batch_size = batch_size or problem.batch_size
+    if batch_size > train_examples:
+        raise UserError(
+            f"--batch-size must be in [1, {train_examples}], the number of training"
+            f" examples, got {batch_size}"
+        )
+    arrays = Arrays(
         *jax.device_put(
             (
-                dataset.train_images,
-                dataset.train_labels,
-                dataset.test_images,
-                dataset.test_labels,
+                loaded.train_images,
+                loaded.train_labels,
+                loaded.test_images,
+                loaded.test_labels,
             )
         )
     )
+    # The device's copy is the only one.
+    loaded = loaded._replace(**arrays._asdict())
+    return Setting(
+        problem,
+        loaded,
+        arrays,
+        batch_size,
+        scale.epochs,
+        whole,
+        each_batch_twice,
+        data_note,
+    )
 
 
-def program_for(
-    problem: Problem, optimizer: Optimizer, dataset: data.Dataset, batch_size: int
-) -> Program:
-    """The functions of one run of `optimizer` on `problem`.
-
-    Raises:
-      UserError: if the data set has fewer examples than a batch.
-    """
-    examples = len(dataset.train_labels)
-    if batch_size > examples:
-        raise UserError(f"--batch-size must be in [1, {examples}], got {batch_size}.")
+def program_for(setting: Setting, optimizer: Optimizer, decay: Decay | None) -> Program:
+    """The functions of one run of `optimizer` on the setting's problem."""
+    examples = len(setting.dataset.train_labels)
+    uses = setting.uses_per_batch(optimizer)
 
     def make_solver(hyperparameters: Mapping[str, Any]) -> Any:
-        return optimizer.solver(hyperparameters, examples // batch_size)
+        updates_per_epoch = examples // setting.batch_size * uses
+        return optimizer.solver(hyperparameters, decay, updates_per_epoch)
 
     return make_program(
-        problem.task(dataset),
+        make_task(setting.problem, setting.dataset),
         make_solver,
         examples=examples,
-        batch_size=batch_size,
-        uses_per_batch=optimizer.uses_per_batch,
+        batch_size=setting.batch_size,
+        uses_per_batch=uses,
     )
 
 
@@ -66,7 +151,7 @@ def provenance(command: Sequence[str]) -> dict[str, Any]:
     cores = f"{os.cpu_count()} CPU cores"
     accelerators = f"{len(devices)} x {devices[0].device_kind}"
     return {
-        "command": " ".join(["inna-optax", *command]),
+        "command": shlex.join(["inna-optax", *command]),
         "date": datetime.date.today().isoformat(),
         "machine": cores if devices[0].platform == "cpu" else accelerators,
         "versions": versions(),
@@ -92,24 +177,51 @@ def history_row(row: Mapping[str, Any], run: int | None = None) -> dict[str, Any
     }
 
 
+def is_finite(row: Mapping[str, Any]) -> bool:
+    """Whether a run may go on after that row of its history."""
+    return row["train_loss"] is not None and math.isfinite(row["train_loss"])
+
+
 def run_record(
-    problem: Problem,
+    setting: Setting,
     optimizer: Optimizer,
+    decay: Decay | None,
     hyperparameters: Mapping[str, float],
     seed: int,
-    batch_size: int,
     history: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """One run as it is written to `results.json`."""
     return {
-        "problem": problem.name,
-        "dataset": problem.dataset,
+        **setting.describe(),
         "optimizer": optimizer.name,
         "hyperparameters": dict(hyperparameters),
+        "decay": decay._asdict() if decay and optimizer.decays else None,
+        "uses_per_batch": setting.uses_per_batch(optimizer),
         "seed": seed,
-        "batch_size": batch_size,
-        "uses_per_batch": optimizer.uses_per_batch,
         "history": history,
-        "final": history[-1],
+        "final": history[-1] if history else None,
         "versions": versions(),
     }
+
+
+def identity(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What tells one run from another, whatever came of it."""
+    results = ("history", "final", "versions")
+    return {key: value for key, value in record.items() if key not in results}
+
+
+def check_same_run(
+    path: pathlib.Path, found: Mapping[str, Any], expected: Mapping[str, Any]
+) -> None:
+    """Checks that the record at `path` is of the run that the command asks for.
+
+    Raises:
+      UserError: naming the first difference.
+    """
+    found, expected = identity(found), identity(expected)
+    for key in {**expected, **found}:
+        if found.get(key) != expected.get(key):
+            raise UserError(
+                f"--resume: {path} has {key} {found.get(key)!r}, the command says"
+                f" {expected.get(key)!r}"
+            )

@@ -7,14 +7,14 @@ from inna_optax.experiments.errors import UserError
 ROOT = pathlib.Path("inna-optax-runs")
 
 
-def new_folder(out: pathlib.Path | None, name: str, record: str) -> pathlib.Path:
+def new_folder(out: pathlib.Path | None, name: str, *results: str) -> pathlib.Path:
     """The folder for a command's results, made if it is not there.
 
     Args:
       out: the folder that the user named; None for the first of
         ``inna-optax-runs/NAME``, ``NAME-2``, ... that is not there yet.
       name: what the command calls its results.
-      record: the file whose presence means that a folder holds results.
+      *results: the files and folders whose presence means that there are results.
 
     Raises:
       UserError: if ``out`` holds results already or cannot be written.
@@ -23,10 +23,11 @@ def new_folder(out: pathlib.Path | None, name: str, record: str) -> pathlib.Path
         number, out = 2, ROOT / name
         while out.exists():
             out, number = ROOT / f"{name}-{number}", number + 1
-    if (out / record).exists():
-        raise UserError(
-            f"--out {out} already holds results ({record}): name another folder."
-        )
+    for result in results:
+        if (out / result).exists():
+            raise UserError(
+                f"--out {out} already holds results ({result}): name another folder."
+            )
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -1,6 +1,5 @@
 """Tasks for the engine, from Flax networks."""
 
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -9,9 +8,8 @@ import optax
 from flax import nnx
 
 from inna_optax.data import Dataset
+from inna_optax.experiments.problems import Problem
 from inna_optax.training import Task
-
-Network = Callable[[Dataset, nnx.Rngs], nnx.Module]
 
 
 def l2_penalty(params: Any, weight: float) -> jax.Array:
@@ -19,17 +17,38 @@ def l2_penalty(params: Any, weight: float) -> jax.Array:
     return 0.5 * weight * optax.tree.norm(params, squared=True)
 
 
-def classification_task(
-    network: Network, dataset: Dataset, weight_decay: float
-) -> Task:
-    """Cross-entropy of a network's logits, plus the L2 penalty.
+def cross_entropy(
+    logits: jax.Array, images: jax.Array, labels: jax.Array
+) -> dict[str, jax.Array]:
+    """Each example's loss, and whether its class has the largest logit."""
+    del images
+    return {
+        "loss": optax.softmax_cross_entropy_with_integer_labels(logits, labels),
+        "accuracy": jnp.argmax(logits, axis=-1) == labels,
+    }
+
+
+def mean_square(
+    outputs: jax.Array, images: jax.Array, labels: jax.Array
+) -> dict[str, jax.Array]:
+    """Each example's loss: the mean over its pixels of the squared error."""
+    del labels
+    return {"loss": jnp.mean((outputs - images) ** 2, axis=(1, 2, 3))}
+
+
+OBJECTIVES = {"cross-entropy": cross_entropy, "mean square": mean_square}
+
+
+def make_task(problem: Problem, dataset: Dataset) -> Task:
+    """The problem's network and objective as functions for the engine.
 
     Args:
-      network: makes the network from the data set and random keys.
-      dataset: gives the number of classes, the images' shape and their white.
-      weight_decay: lambda of :func:`l2_penalty`, in [0, inf).
+      problem: what is trained.
+      dataset: gives the number of classes, the images' shape and their white; pixels
+        are scaled to [0, 1].
     """
-    graph = nnx.graphdef(nnx.eval_shape(lambda: network(dataset, nnx.Rngs(0))))
+    objective = OBJECTIVES[problem.objective]
+    graph = nnx.graphdef(nnx.eval_shape(lambda: problem.network(dataset, nnx.Rngs(0))))
 
     def state_of(model: nnx.Module) -> tuple[Any, Any]:
         """The params, and all else that the network keeps."""
@@ -37,18 +56,25 @@ def classification_task(
         return params, model_state
 
     def init(key: jax.Array) -> tuple[Any, Any]:
-        return state_of(network(dataset, nnx.Rngs(key)))
+        return state_of(problem.network(dataset, nnx.Rngs(key)))
 
-    def logits_of(
-        params: Any, model_state: Any, images: jax.Array, key: jax.Array | None
-    ) -> tuple[jax.Array, Any]:
-        model = nnx.merge(graph, params, model_state)
+    def measure(
+        params: Any,
+        model_state: Any,
+        images: jax.Array,
+        labels: jax.Array,
+        key: jax.Array | None,
+    ) -> tuple[dict[str, jax.Array], Any]:
+        """Each example's metrics; with a key as in training, without as in use."""
+        # A copy: running averages are written to, and are another trace's values.
+        model = nnx.merge(graph, params, model_state, copy=True)
         if key is None:
             model.eval()
         else:
             model.train()
-        logits = model(images.astype(jnp.float32) / dataset.maximum)
-        return logits, state_of(model)[1]
+        scaled = images.astype(jnp.float32) / dataset.maximum
+        outputs = model(scaled, rngs=None if key is None else nnx.Rngs(key))
+        return objective(outputs, scaled, labels), state_of(model)[1]
 
     def loss(
         params: Any,
@@ -57,20 +83,15 @@ def classification_task(
         labels: jax.Array,
         key: jax.Array,
     ) -> tuple[jax.Array, Any]:
-        logits, model_state = logits_of(params, model_state, images, key)
-        losses = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
-        return jnp.mean(losses) + penalty(params), model_state
+        metrics, model_state = measure(params, model_state, images, labels, key)
+        return jnp.mean(metrics["loss"]) + penalty(params), model_state
 
     def metrics(
         params: Any, model_state: Any, images: jax.Array, labels: jax.Array
     ) -> dict[str, jax.Array]:
-        logits, _ = logits_of(params, model_state, images, None)
-        return {
-            "loss": optax.softmax_cross_entropy_with_integer_labels(logits, labels),
-            "accuracy": jnp.argmax(logits, axis=-1) == labels,
-        }
+        return measure(params, model_state, images, labels, None)[0]
 
     def penalty(params: Any) -> jax.Array:
-        return l2_penalty(params, weight_decay)
+        return l2_penalty(params, problem.weight_decay)
 
     return Task(init, loss, metrics, penalty)

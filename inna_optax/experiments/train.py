@@ -1,7 +1,6 @@
 """The command `inna-optax train`."""
 
 import json
-import math
 import pathlib
 from collections.abc import Mapping
 from typing import Any
@@ -9,93 +8,113 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from inna_optax.experiments.errors import UserError
 from inna_optax.experiments.experiment import (
+    Setting,
+    check_same_run,
     history_row,
-    load_arrays,
+    is_finite,
     program_for,
     run_record,
 )
 from inna_optax.experiments.folders import new_folder
 from inna_optax.experiments.optimizers import Optimizer
-from inna_optax.experiments.problems import Problem
+from inna_optax.experiments.progress import progress_bar
+from inna_optax.experiments.scalars import scalar_writer
+from inna_optax.experiments.stopping import Stopped, stop_signals
 from inna_optax.training import (
     Checkpoints,
     Program,
-    Run,
+    Resume,
     fit,
     write_history,
     write_json,
 )
 
-RECORD = "results.json"
+RECORD, CHECKPOINTS = "results.json", "checkpoints"
 
 
 def train(
-    problem: Problem,
+    setting: Setting,
     optimizer: Optimizer,
     hyperparameters: Mapping[str, float],
     *,
-    epochs: int,
-    batch_size: int,
     seed: int,
     out: pathlib.Path | None,
     resume: bool,
+    tensorboard: bool,
 ) -> int:
-    """Trains one run, epoch by epoch into `out`; returns the exit status.
+    """Trains one run into `out`; returns the exit status.
 
-    After each epoch the record, the history and a checkpoint are on disk.
+    After each epoch a checkpoint, the record and the history are on disk, and on
+    SIGINT or SIGTERM a checkpoint of where the run is.
+
+    Raises:
+      Stopped: if one of them came; `resume` goes on from there.
     """
-    if resume and (out is None or not (out / RECORD).exists()):
-        raise UserError(f"--resume needs --out with the folder of a run ({RECORD}).")
-    dataset, arrays = load_arrays(problem)
-    program = program_for(problem, optimizer, dataset, batch_size)
-    name = f"train-{problem.name}-{optimizer.name}"
-    folder = out if resume and out else new_folder(out, name, RECORD)
-    history: list[dict[str, Any]] = []
-    checkpoints = Checkpoints(folder / "checkpoints")
-    start_from = None
-    if resume:
-        expected = run_record(
-            problem, optimizer, hyperparameters, seed, batch_size, [{}]
-        )
-        history = _history_to_resume(folder, expected)
-        start_from, history = _restore(
-            program, checkpoints, hyperparameters, seed, history
-        )
+    decay = setting.problem.protocol.decay
+    program = program_for(setting, optimizer, decay)
+    name = f"train-{setting.problem.name}-{optimizer.name}"
+    folder = out if resume and out else new_folder(out, name, RECORD, CHECKPOINTS)
+
+    def record(history: list[dict[str, Any]]) -> dict[str, Any]:
+        return run_record(setting, optimizer, decay, hyperparameters, seed, history)
+
+    history = _history_to_resume(folder, record([])) if resume else []
+    if not resume:
+        # Before anything is computed: a run killed in its first epoch can go on.
+        write_json(folder / RECORD, record([]))
+    checkpoints = Checkpoints(folder / CHECKPOINTS)
+    start_from, history = _restore(program, checkpoints, hyperparameters, seed, history)
+    done = start_from.gradient_evaluations if start_from else 0
+    total = setting.epochs * program.gradient_evaluations_per_epoch
 
     console = Console()
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed:.0f}/{task.total:.0f} epochs"),
-        TextColumn("train loss {task.fields[loss]:.5f}"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-    ) as progress:
-        bar = progress.add_task(
-            f"{problem.name}: {optimizer.label}", total=epochs, loss=math.nan
-        )
-        for run, row in fit(
-            program, arrays, seed, hyperparameters, epochs, resume=start_from
+    title = f"{setting.problem.name}: {optimizer.label}"
+    with (
+        scalar_writer(folder, tensorboard, done) as write_scalars,
+        stop_signals() as stop,
+        progress_bar(title, (total - done) * setting.batch_size) as bar,
+    ):
+        for progress in fit(
+            program,
+            setting.arrays,
+            seed,
+            hyperparameters,
+            setting.epochs,
+            resume=start_from,
         ):
-            history.append(history_row(row))
-            checkpoints.save(run, row["epoch"])
-            record = run_record(
-                problem, optimizer, hyperparameters, seed, batch_size, history
-            )
-            write_history(folder / "history.csv", history)
-            write_json(folder / RECORD, record)
-            progress.update(bar, completed=row["epoch"], loss=history[-1]["train_loss"])
-            if not math.isfinite(history[-1]["train_loss"]):
-                break
+            bar.advance((progress.gradient_evaluations - done) * setting.batch_size)
+            done = progress.gradient_evaluations
+            epoch = done // program.gradient_evaluations_per_epoch
+            bar.show(f"epoch {epoch}/{setting.epochs} loss {progress.loss:.4g}")
+            if progress.rows:
+                history += [history_row(row) for row in progress.rows]
+                # In this order: what the checkpoint has and the record lacks is
+                # measured again, what the record has more is dropped.
+                checkpoints.save(progress.run, done)
+                write_history(folder / "history.csv", history)
+                write_json(folder / RECORD, record(history))
+                for row in history[-len(progress.rows) :]:
+                    write_scalars(row)
+                bar.log(
+                    f"epoch {epoch}/{setting.epochs}: training loss"
+                    f" {history[-1]['train_loss']:.5g}, {history[-1]['seconds']:.0f} s"
+                )
+                if not is_finite(history[-1]):
+                    break
+            try:
+                stop.check()
+            except Stopped:
+                if checkpoints.latest() != done:
+                    checkpoints.save(progress.run, done)
+                raise
     checkpoints.close()
-    console.print(_result_table(problem, optimizer, history[-1]))
+    console.print(_result_table(setting, optimizer, history[-1]))
     console.print(f"Records: {folder / RECORD}", soft_wrap=True)
-    if not math.isfinite(history[-1]["train_loss"]):
+    if not is_finite(history[-1]):
         Console(stderr=True).print(
             f"inna-optax: the training loss is not finite after epoch"
             f" {history[-1]['epoch']}: the run stopped there; try a smaller"
@@ -110,17 +129,13 @@ def _history_to_resume(
     folder: pathlib.Path, expected: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     """The history in `folder`, after checking that it is of the run asked for."""
+    path = folder / RECORD
     try:
-        record = json.loads((folder / RECORD).read_text())
-        history = record["history"]
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise UserError(f"{folder / RECORD} is not a record of a run.") from error
-    for key in ("problem", "optimizer", "hyperparameters", "seed", "batch_size"):
-        if record.get(key) != expected[key]:
-            raise UserError(
-                f"--resume: {folder / RECORD} has {key} {record.get(key)!r}, the"
-                f" command says {expected[key]!r}."
-            )
+        record = json.loads(path.read_text())
+        history: list[dict[str, Any]] = record["history"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is not a record of a run.") from error
+    check_same_run(path, record, expected)
     return history
 
 
@@ -130,21 +145,22 @@ def _restore(
     hyperparameters: Mapping[str, float],
     seed: int,
     history: list[dict[str, Any]],
-) -> tuple[tuple[Run, int, float] | None, list[dict[str, Any]]]:
+) -> tuple[Resume | None, list[dict[str, Any]]]:
     """What `fit` goes on from, and the rows up to there."""
-    epoch = checkpoints.latest_epoch()
-    if epoch is None:
+    updates = checkpoints.latest()
+    if updates is None:
         return None, []
     like = jax.eval_shape(program.start, jnp.uint32(seed), dict(hyperparameters))
-    run = checkpoints.restore(like, epoch)
-    history = [row for row in history if row["epoch"] <= epoch]
-    return (run, epoch, history[-1]["seconds"]), history
+    run = checkpoints.restore(like, updates)
+    history = [row for row in history if row["gradient_evaluations"] <= updates]
+    seconds = history[-1]["seconds"] if history else 0.0
+    return Resume(run, updates, len(history), seconds), history
 
 
 def _result_table(
-    problem: Problem, optimizer: Optimizer, final: Mapping[str, Any]
+    setting: Setting, optimizer: Optimizer, final: Mapping[str, Any]
 ) -> Table:
-    table = Table(title=f"{problem.name}: {optimizer.label}")
+    table = Table(title=f"{setting.problem.name}: {optimizer.label}")
     for name, value in final.items():
         if value is not None:
             table.add_column(name.replace("_", " "), justify="right")

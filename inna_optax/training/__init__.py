@@ -1,7 +1,7 @@
 """One experiment's engine: any optax transformation, any task, no trainer class."""
 
 from inna_optax.training.checkpoints import Checkpoints
-from inna_optax.training.fit import fit
+from inna_optax.training.fit import Progress, Resume, fit
 from inna_optax.training.program import Arrays, Program, Run, make_program, vectorize
 from inna_optax.training.records import write_history, write_json
 from inna_optax.training.task import Task
@@ -10,6 +10,8 @@ __all__ = [
     "Arrays",
     "Checkpoints",
     "Program",
+    "Progress",
+    "Resume",
     "Run",
     "Task",
     "fit",

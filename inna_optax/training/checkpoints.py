@@ -24,20 +24,20 @@ class Checkpoints:
             folder.absolute(), options=ocp.CheckpointManagerOptions(max_to_keep=keep)
         )
 
-    def save(self, run: Run, epoch: int) -> None:
-        """Stores `run` as it is after `epoch` epochs, and waits until it is stored."""
-        self._manager.save(epoch, args=self._ocp.args.StandardSave(_named(run)))
+    def save(self, run: Run, updates: int) -> None:
+        """Stores `run` as it is after `updates` updates; returns when it is stored."""
+        self._manager.save(updates, args=self._ocp.args.StandardSave(_named(run)))
         self._manager.wait_until_finished()
 
-    def latest_epoch(self) -> int | None:
-        """The epoch of the newest checkpoint, None if there is none."""
+    def latest(self) -> int | None:
+        """The number of updates of the newest checkpoint, None if there is none."""
         return self._manager.latest_step()
 
-    def restore(self, like: Run, epoch: int) -> Run:
-        """The run stored at `epoch`, in the structure, shapes and types of `like`."""
+    def restore(self, like: Run, updates: int) -> Run:
+        """The run stored then, in the structure, shapes and types of `like`."""
         names = _named(like)
         stored = self._manager.restore(
-            epoch, args=self._ocp.args.StandardRestore(names)
+            updates, args=self._ocp.args.StandardRestore(names)
         )
         leaves = [stored[name] for name in names]
         return jax.tree.unflatten(jax.tree.structure(like), leaves)

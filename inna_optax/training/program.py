@@ -1,8 +1,10 @@
-"""A run as pure functions: start, one epoch, evaluate.
+"""A run as pure functions: start, train, evaluate.
 
-A run is a function of its hyperparameters and its seed: an epoch is one `lax.scan`
+A run is a function of its hyperparameters and its seed: an epoch is one compiled loop
 over a permutation drawn from the seed's key folded with the epoch, so that nothing
-but the arrays of :class:`Run` has to be kept to go on.
+but the arrays of :class:`Run`, and how many updates made them, has to be kept to go
+on.  The loop's bounds are arguments: an epoch can be run whole or in parts, between
+which a caller shows progress or stops, and the bits are the same.
 """
 
 from collections.abc import Callable, Mapping
@@ -40,11 +42,14 @@ class Program(NamedTuple):
 
     # seed, hyperparameters -> Run
     start: Callable[[jax.Array, Hyperparameters], Run]
-    # run, hyperparameters, data, epoch -> Run
-    epoch: Callable[[Run, Hyperparameters, Arrays, jax.Array], Run]
-    # run, data -> {"train_loss", "test_loss", ...}
-    evaluate: Callable[[Run, Arrays], dict[str, jax.Array]]
+    # run, hyperparameters, data, epoch, first, last -> the run after the updates
+    # first <= i < last of that epoch, and the mean of their losses
+    train: Callable[..., tuple[Run, jax.Array]]
+    # run, images, labels, first -> for each metric its sum over the examples from
+    # `first` on, `evaluation_batch` of them or as many as there are
+    evaluate: Callable[[Run, jax.Array, jax.Array, jax.Array], dict[str, jax.Array]]
     gradient_evaluations_per_epoch: int
+    evaluation_batch: int
 
 
 def make_program(
@@ -54,7 +59,7 @@ def make_program(
     examples: int,
     batch_size: int,
     uses_per_batch: int = 1,
-    evaluation_batch: int = 1_000,
+    evaluation_batch: int = 500,
 ) -> Program:
     """The functions of one run.
 
@@ -65,7 +70,10 @@ def make_program(
       batch_size: examples in a mini-batch, in [1, examples]; the rest of an epoch's
         permutation that fills no batch is left out.
       uses_per_batch: gradient steps made on a mini-batch before the next is drawn:
-        2 for Step-Tuned SGD, and for all in the experiment of Figure 4.5.
+        2 for Step-Tuned SGD, and for all in the experiment of Figure 4.5.  Each is
+        a forward and a backward pass in training mode: with dropout each draws its
+        own mask, with batch normalization each moves the running averages, so that
+        a mini-batch used twice counts twice in them.
       evaluation_batch: examples evaluated at once.
 
     Returns:
@@ -82,23 +90,28 @@ def make_program(
     def start(seed: jax.Array, hyperparameters: Hyperparameters) -> Run:
         params, model_state = task.init(jax.random.key(seed))
         opt_state = make_solver(hyperparameters).init(params)
-        return Run(jnp.asarray(seed, jnp.uint32), params, opt_state, model_state)
+        # A copy: a run is donated, the caller's seed is not.
+        return Run(jnp.array(seed, jnp.uint32), params, opt_state, model_state)
 
-    def epoch(
-        run: Run, hyperparameters: Hyperparameters, data: Arrays, index: jax.Array
-    ) -> Run:
+    def train(
+        run: Run,
+        hyperparameters: Hyperparameters,
+        data: Arrays,
+        epoch: jax.Array,
+        first: jax.Array,
+        last: jax.Array,
+    ) -> tuple[Run, jax.Array]:
         solver = make_solver(hyperparameters)
         order_key, step_key = jax.random.split(
-            jax.random.fold_in(jax.random.key(run.seed), index)
+            jax.random.fold_in(jax.random.key(run.seed), epoch)
         )
         order = jax.random.permutation(order_key, examples)
         batches = order[: batches_per_epoch * batch_size].reshape(-1, batch_size)
-        # A batch used twice stands twice in the sequence: no other code knows of it.
-        batches = jnp.repeat(batches, uses_per_batch, axis=0)
 
-        def step(run: Run, batch_and_count: tuple[jax.Array, jax.Array]) -> Any:
-            batch, count = batch_and_count
-            (_, model_state), grads = gradient(
+        def update(count: jax.Array, carry: tuple[Run, jax.Array]) -> Any:
+            run, total = carry
+            batch = batches[count // uses_per_batch]
+            (loss, model_state), grads = gradient(
                 run.params,
                 run.model_state,
                 data.train_images[batch],
@@ -107,38 +120,28 @@ def make_program(
             )
             updates, opt_state = solver.update(grads, run.opt_state, run.params)
             params = optax.apply_updates(run.params, updates)
-            return Run(run.seed, params, opt_state, model_state), None
+            run = Run(run.seed, params, opt_state, model_state)
+            return run, total + loss.astype(total.dtype)
 
-        return jax.lax.scan(step, run, (batches, jnp.arange(len(batches))))[0]
+        run, total = jax.lax.fori_loop(first, last, update, (run, jnp.zeros(())))
+        return run, total / (last - first)
 
-    def mean_metrics(
-        run: Run, images: jax.Array, labels: jax.Array
+    def evaluate(
+        run: Run, images: jax.Array, labels: jax.Array, first: jax.Array
     ) -> dict[str, jax.Array]:
-        """Means over all examples, `evaluation_batch` at a time."""
         count = len(labels)
-        size = min(evaluation_batch, count)
-        padding = -count % size
-        # The last batch is filled up with examples that then weigh nothing.
-        indices = jnp.pad(jnp.arange(count), (0, padding)).reshape(-1, size)
-        weights = (jnp.arange(count + padding) < count).reshape(-1, size)
+        indices = first + jnp.arange(min(evaluation_batch, count))
+        # Beyond the last example stand copies of it, which weigh nothing.
+        batch, weights = jnp.minimum(indices, count - 1), indices < count
+        metrics = task.metrics(
+            run.params, run.model_state, images[batch], labels[batch]
+        )
+        metrics["loss"] = metrics["loss"] + task.penalty(run.params)
+        return {name: jnp.sum(weights * value) for name, value in metrics.items()}
 
-        def total(batch_and_weights: tuple[jax.Array, jax.Array]) -> Any:
-            batch, weight = batch_and_weights
-            metrics = task.metrics(
-                run.params, run.model_state, images[batch], labels[batch]
-            )
-            return {k: jnp.sum(weight * v) for k, v in metrics.items()}
-
-        totals = jax.lax.map(total, (indices, weights))
-        means = {k: jnp.sum(v) / count for k, v in totals.items()}
-        return means | {"loss": means["loss"] + task.penalty(run.params)}
-
-    def evaluate(run: Run, data: Arrays) -> dict[str, jax.Array]:
-        train = mean_metrics(run, data.train_images, data.train_labels)
-        test = mean_metrics(run, data.test_images, data.test_labels)
-        return {"train_loss": train["loss"]} | {f"test_{k}": v for k, v in test.items()}
-
-    return Program(start, epoch, evaluate, batches_per_epoch * uses_per_batch)
+    return Program(
+        start, train, evaluate, batches_per_epoch * uses_per_batch, evaluation_batch
+    )
 
 
 def vectorize(program: Program) -> Program:
@@ -148,6 +151,6 @@ def vectorize(program: Program) -> Program:
     """
     return program._replace(
         start=jax.vmap(program.start),
-        epoch=jax.vmap(program.epoch, in_axes=(0, 0, None, None)),
-        evaluate=jax.vmap(program.evaluate, in_axes=(0, None)),
+        train=jax.vmap(program.train, in_axes=(0, 0, None, None, None, None)),
+        evaluate=jax.vmap(program.evaluate, in_axes=(0, None, None, None)),
     )

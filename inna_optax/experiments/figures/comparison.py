@@ -1,25 +1,32 @@
-"""Optimizers compared, in the form of Figures 4.4 to 4.6."""
+"""Optimizers compared, in the form of Figures 2.2 to 2.4 and 4.4 to 4.6."""
 
-import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-# Okabe and Ito's colours, told apart by colour-blind readers; styles for grey print.
-STYLES = {
-    "inna": ("#D55E00", "-"),
-    "step_tuned_sgd": ("#0072B2", "-"),
-    "sgd": ("#000000", "--"),
-    "adam": ("#009E73", "-."),
-    "rmsprop": ("#CC79A7", (0, (1, 1))),
-    "innaprop": ("#E69F00", (0, (5, 1, 1, 1, 1, 1))),
+from inna_optax.experiments.figures import style
+
+Summary = Mapping[str, Any]
+
+STYLES: Mapping[str, tuple[str, Any]] = {
+    "inna": (style.VERMILLION, "-"),
+    "step_tuned_sgd": (style.BLUE, "-"),
+    "sgd": (style.BLACK, "--"),
+    "adam": (style.GREEN, "-."),
+    "rmsprop": (style.PURPLE, (0, (1, 1))),
+    "adagrad": (style.SKY, (0, (1, 1))),
+    "innaprop": (style.ORANGE, (0, (5, 1, 1, 1, 1, 1))),
 }
+# For several entries of one optimizer, in their order.
+VARIANTS = (style.VERMILLION, style.BLUE, style.GREEN, style.PURPLE)
+
 PANELS = {"train_loss": "training loss J", "test_accuracy": "test accuracy"}
+COLUMN_WIDTH = 5.2  # inches
 
 
 def describe_choice(entry: Mapping[str, Any]) -> str:
-    """What the search chose for an optimizer, short enough for a legend."""
+    """What the search chose for an entry, short enough for a legend."""
     short = {"learning_rate": "lr", "nu": "ν", "b1": "β₁"}
     return ", ".join(
         f"{short.get(name, name)} {entry['hyperparameters'][name]:g}"
@@ -27,73 +34,135 @@ def describe_choice(entry: Mapping[str, Any]) -> str:
     )
 
 
-def draw_comparison(
-    title: str,
-    caption: str,
-    summary: Mapping[str, Mapping[str, Any]],
-    records: Sequence[Mapping[str, Any]],
-    path: pathlib.Path,
-) -> None:
-    """Draws mean lines, shaded from best to worst, against gradient evaluations.
+def describe_scale(summary: Summary) -> str:
+    """What was run of the published setting, and the rest of the setting."""
+    published = summary["published"]
 
-    Args:
-      title: stands above the panels.
-      caption: stands below: what was run, and what was cut.
-      summary: by optimizer, its entry in `summary.json`, in the legend's order.
-      records: the runs, as written to `results.json`.
-      path: the PNG to write.
+    def of(count: int, key: str, unit: str) -> str:
+        whole = published[key]
+        return f"{count:,}{'' if count == whole else f' of {whole:,}'} {unit}"
+
+    evaluations = max(
+        entry["gradient_evaluations"] for entry in summary["optimizers"].values()
+    )
+    twice = "each mini-batch twice; " if summary["each_batch_twice"] else ""
+    return (
+        of(summary["train_examples"], "train_examples", "training images")
+        + ", "
+        + of(summary["test_examples"], "test_examples", "test images")
+        + "\n"
+        + of(summary["epochs"], "epochs", "epochs")
+        + f" ({evaluations:,} gradients), "
+        + of(len(summary["seeds"]), "seeds", "seeds")
+        + f"\n{twice}batch "
+        + of(summary["batch_size"], "batch_size", "images").removesuffix(" images")
+        + ", lines: mean of the seeds, shaded: best to worst"
+    )
+
+
+def draw_comparisons(summaries: Sequence[Summary]) -> Any:
+    """One column a summary: training loss and, where measured, test accuracy.
+
+    A summary is what `summary.json` holds; the picture shows that and nothing else.
+    A single summary has its panels side by side and says in the legend what the
+    search chose.
     """
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
+    single = len(summaries) == 1
     measured = [
-        panel for panel in PANELS if records[0]["history"][0][panel] is not None
-    ]
-    with mpl.rc_context({"font.size": 10, "axes.spines.top": False}):
-        figure = Figure(figsize=(5.2 * len(measured), 4.6), layout="constrained")
-        axes = np.atleast_1d(figure.subplots(1, len(measured)))
-        for name, entry in summary.items():
-            colour, style = STYLES[name]
-            runs = [r["history"] for r in records if r["optimizer"] == name]
-            x = [row["gradient_evaluations"] for row in runs[0]]
-            label = f"{entry['label']} ({describe_choice(entry)})"
-            for axis, metric in zip(axes, measured, strict=True):
-                y = np.array([[row[metric] for row in run] for run in runs], float)
-                axis.plot(x, y.mean(0), color=colour, linestyle=style, label=label)
-                axis.fill_between(
-                    x, y.min(0), y.max(0), color=colour, alpha=0.15, linewidth=0
-                )
-        for axis, metric in zip(axes, measured, strict=True):
-            axis.set_xlabel("gradient evaluations")
-            axis.set_ylabel(PANELS[metric])
-            axis.spines["right"].set_visible(False)
-            axis.grid(alpha=0.25)
-            axis.margins(x=0)
-            if metric == "train_loss":
-                axis.set_yscale("log")
-        if "test_accuracy" in measured:
-            _zoom_on_the_end(axes[measured.index("test_accuracy")], records)
-        figure.suptitle(title)
-        handles, labels = axes[0].get_legend_handles_labels()
-        figure.legend(
-            handles,
-            labels,
-            loc="outside lower center",
-            ncols=3,
-            frameon=False,
-            fontsize=9,
-            title=caption,
-            title_fontsize=8,
+        panel
+        for panel in PANELS
+        if any(
+            panel in entry["curves"]
+            for summary in summaries
+            for entry in summary["optimizers"].values()
         )
-        figure.savefig(path, dpi=160)
+    ]
+    columns = len(measured) if single else len(summaries)
+    rows = 1 if single else len(measured)
+    figure = style.new_figure(COLUMN_WIDTH * columns, 1.4 + 3.4 * rows)
+    grid = figure.subplots(rows, columns, squeeze=False)
+    legend: dict[str, Any] = {}
+    for n, summary in enumerate(summaries):
+        axes = grid[0] if single else grid[:, n]
+        lines = _draw_column(axes, measured, summary, single)
+        legend |= lines
+        if single:
+            figure.suptitle(summary["title"])
+        else:
+            axes[0].set_title(summary["title"], fontsize=10)
+            axes[-1].annotate(
+                describe_scale(summary),
+                (0.5, -0.2),
+                xycoords="axes fraction",
+                ha="center",
+                va="top",
+                fontsize=7.5,
+            )
+    figure.legend(
+        list(legend.values()),
+        list(legend),
+        loc="outside lower center",
+        ncols=min(3 if single else 5, len(legend)),
+        frameon=False,
+        fontsize=9,
+        title=describe_scale(summaries[0]) if single else None,
+        title_fontsize=8,
+    )
+    return figure
 
 
-def _zoom_on_the_end(axis: Any, records: Sequence[Mapping[str, Any]]) -> None:
+def _draw_column(
+    axes: Sequence[Any], measured: Sequence[str], summary: Summary, choices: bool
+) -> dict[str, Any]:
+    """Draws a summary's panels; returns the lines by their labels."""
+    legend: dict[str, Any] = {}
+    entries = summary["optimizers"]
+    one_optimizer = len({entry["optimizer"] for entry in entries.values()}) == 1
+    for n, entry in enumerate(entries.values()):
+        colour, line_style = STYLES[entry["optimizer"]]
+        if one_optimizer and len(entries) > 1:
+            colour, line_style = VARIANTS[n], style.LINE_STYLES[n]
+        curves = entry["curves"]
+        label = entry["label"] + (f" ({describe_choice(entry)})" if choices else "")
+        for axis, metric in zip(axes, measured, strict=True):
+            if metric not in curves:
+                continue
+            # A run that diverged has nulls.
+            bands = {k: np.array(v, float) for k, v in curves[metric].items()}
+            x = curves["gradient_evaluations"]
+            (line,) = axis.plot(x, bands["mean"], color=colour, linestyle=line_style)
+            axis.fill_between(
+                x,
+                bands["smallest"],
+                bands["largest"],
+                color=colour,
+                alpha=0.15,
+                linewidth=0,
+            )
+            legend.setdefault(label, line)
+    for axis, metric in zip(axes, measured, strict=True):
+        style.tidy(axis)
+        axis.set_xlabel("gradient evaluations")
+        axis.set_ylabel(PANELS[metric])
+        axis.margins(x=0)
+        if metric == "train_loss":
+            axis.set_yscale("log")
+        elif not axis.lines:
+            axis.set_visible(False)  # not a classification
+        else:
+            _zoom_on_the_end(axis, entries)
+    return legend
+
+
+def _zoom_on_the_end(axis: Any, entries: Mapping[str, Any]) -> None:
     """Shows where accuracies lie in the last half of training, but for rare dips."""
     values = [
-        row["test_accuracy"]
-        for record in records
-        for row in record["history"][len(record["history"]) // 2 :]
+        value
+        for entry in entries.values()
+        for edge in ("smallest", "largest")
+        for value in entry["curves"]["test_accuracy"][edge][
+            len(entry["curves"]["gradient_evaluations"]) // 2 :
+        ]
     ]
     low, high = np.nanquantile(np.array(values, float), [0.02, 1.0])
     margin = max(0.02, high - low)

@@ -1,10 +1,15 @@
 """The figures, by their numbers in the thesis."""
 
 import importlib
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from inna_optax.experiments.optimizers import OPTIMIZERS, Decay
+from inna_optax.experiments.protocols import Entry as Compared
+from inna_optax.experiments.protocols import Protocol
 
-class Entry(NamedTuple):
+
+class Drawn(NamedTuple):
     """A figure, and the module of this package that computes and draws it.
 
     The module has `compute(scale) -> dict`, whose result is written as JSON and whose
@@ -21,13 +26,83 @@ class Entry(NamedTuple):
 
 
 FIGURES = {
-    "1.7": Entry("why SGD needs vanishing steps", "figure_1_7"),
-    "2.1": Entry("the role of alpha and beta in INNA", "figure_2_1"),
-    "3.1": Entry("two functions with singular Hessians", "figure_3_1"),
-    "3.2": Entry("spirals of INNA on a quadratic", "figure_3_2"),
-    "3.3": Entry("INNA near a strict saddle", "figure_3_3"),
-    "4.1": Entry("steps of negative and positive curvature", "figure_4_1"),
-    "4.2": Entry("Barzilai-Borwein steps on a non-convex regression", "figure_4_2"),
-    "4.3": Entry("gradient variations on mini-batches", "figure_4_3"),
-    "alpha-beta": Entry("what alpha and beta do: a map", "alpha_beta_map"),
+    "1.7": Drawn("why SGD needs vanishing steps", "figure_1_7"),
+    "2.1": Drawn("the role of alpha and beta in INNA", "figure_2_1"),
+    "3.1": Drawn("two functions with singular Hessians", "figure_3_1"),
+    "3.2": Drawn("spirals of INNA on a quadratic", "figure_3_2"),
+    "3.3": Drawn("INNA near a strict saddle", "figure_3_3"),
+    "4.1": Drawn("steps of negative and positive curvature", "figure_4_1"),
+    "4.2": Drawn("Barzilai-Borwein steps on a non-convex regression", "figure_4_2"),
+    "4.3": Drawn("gradient variations on mini-batches", "figure_4_3"),
+    "alpha-beta": Drawn("what alpha and beta do: a map", "alpha_beta_map"),
+}
+
+
+class Comparison(NamedTuple):
+    """A figure of optimizers that train networks on several problems."""
+
+    title: str
+    problems: tuple[str, ...]
+    entries: Callable[[Protocol], Sequence[Compared]]
+    each_batch_twice: bool = False
+
+
+def _all_of_the_chapter(protocol: Protocol) -> list[Compared]:
+    return [protocol.entry(name) for name in protocol.optimizers]
+
+
+def _alpha_and_beta(protocol: Protocol) -> list[Compared]:
+    """INNA at the four choices of section 2.6.2.1."""
+    return [
+        Compared(
+            f"inna-alpha{alpha}-beta{beta}",
+            f"INNA, α = {alpha}, β = {beta}",
+            OPTIMIZERS["inna"],
+            {},
+            protocol.decay,
+            {"alpha": alpha, "beta": beta},
+        )
+        for alpha, beta in ((0.1, 0.1), (0.5, 0.1), (0.5, 0.5), (0.5, 1.0))
+    ]
+
+
+def _decays(protocol: Protocol) -> list[Compared]:
+    """INNA with steps gamma_0 k^(-q), and Adam."""
+    return [
+        *(
+            Compared(
+                f"inna-power-1-{n}",
+                f"INNA, k^(-1/{n})",
+                OPTIMIZERS["inna"],
+                {},
+                Decay(1 / n, protocol.decay.each),
+            )
+            for n in (2, 4, 8, 16)
+        ),
+        protocol.entry("adam"),
+    ]
+
+
+_CHAPTER_2 = ("mnist-nin", "cifar10-nin", "cifar100-nin")
+
+COMPARISONS = {
+    "2.2": Comparison(
+        "INNA's sensitivity to alpha and beta", _CHAPTER_2, _alpha_and_beta
+    ),
+    "2.3": Comparison(
+        "INNA beside SGD, AdaGrad and Adam", _CHAPTER_2, _all_of_the_chapter
+    ),
+    "2.4": Comparison("INNA with slower decays", _CHAPTER_2, _decays),
+    "4.4": Comparison(
+        "Step-Tuned SGD beside others", ("a", "b", "c", "d"), _all_of_the_chapter
+    ),
+    "4.5": Comparison(
+        "each mini-batch used twice by all",
+        ("a", "b", "c", "d"),
+        _all_of_the_chapter,
+        each_batch_twice=True,
+    ),
+    "4.6": Comparison(
+        "LeNet without and with batch normalization", ("e", "f"), _all_of_the_chapter
+    ),
 }

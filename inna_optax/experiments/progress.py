@@ -1,0 +1,71 @@
+"""What a user sees while networks train."""
+
+import contextlib
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+
+class _Speed(ProgressColumn):
+    """Images per second, evaluations included, over the last half minute."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("- images/s" if speed is None else f"{speed:,.0f} images/s")
+
+
+class Bar:
+    """A bar that counts the images of which gradients were computed."""
+
+    def __init__(self, progress: Progress, description: str, total: int) -> None:
+        self._progress = progress
+        self._task = progress.add_task(description, total=total, state="")
+
+    def describe(self, description: str) -> None:
+        """Says what is running."""
+        self._progress.update(self._task, description=description)
+
+    def show(self, state: str) -> None:
+        """Says how it goes."""
+        self._progress.update(self._task, state=state)
+
+    def advance(self, images: int) -> None:
+        """Counts images."""
+        self._progress.advance(self._task, images)
+
+    def skip(self, images: int) -> None:
+        """Takes off images that need not be computed."""
+        total = self._progress.tasks[self._task].total or 0
+        self._progress.update(self._task, total=total - images)
+
+    def log(self, line: str) -> None:
+        """Prints a line where no bar is seen: in a file, in a notebook's log."""
+        if not self._progress.console.is_terminal:
+            self._progress.console.print(line, soft_wrap=True, highlight=False)
+
+
+@contextlib.contextmanager
+def progress_bar(description: str, total: int) -> Iterator[Bar]:
+    """A bar of `total` images on stderr, where it does not mix with results."""
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        TextColumn("{task.percentage:3.0f}%"),
+        _Speed(),
+        TextColumn("{task.fields[state]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    ) as progress:
+        yield Bar(progress, description, total)

@@ -1,0 +1,44 @@
+"""Scalars for TensorBoard, by the package tensorboardX."""
+
+import contextlib
+import pathlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from inna_optax.experiments.errors import UserError
+
+WriteRow = Callable[[Mapping[str, Any]], None]
+
+
+@contextlib.contextmanager
+def scalar_writer(folder: pathlib.Path, wanted: bool, done: int) -> Iterator[WriteRow]:
+    """Gives a function that writes a history's row; it does nothing if not wanted.
+
+    Args:
+      folder: the run's; the scalars go into its folder ``tensorboard``.
+      wanted: whether to write.
+      done: gradient evaluations after which the run goes on; what stands there for
+        later ones is dropped.
+
+    Raises:
+      UserError: if tensorboardX is not installed.
+    """
+    if not wanted:
+        yield lambda row: None
+        return
+    try:
+        from tensorboardX import SummaryWriter
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"--tensorboard needs {error.name}, which is not installed:"
+            " pip install 'inna-optax[tensorboard]'"
+        ) from error
+    with SummaryWriter(str(folder / "tensorboard"), purge_step=done + 1) as writer:
+
+        def write(row: Mapping[str, Any]) -> None:
+            for name in ("train_loss", "test_loss", "test_accuracy"):
+                if row[name] is not None:
+                    writer.add_scalar(name, row[name], row["gradient_evaluations"])
+            writer.flush()
+
+        yield write

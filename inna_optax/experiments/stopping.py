@@ -1,0 +1,50 @@
+"""SIGINT and SIGTERM, heard where a run can be left."""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
+
+
+class Stopped(Exception):  # noqa: N818 (nothing went wrong)
+    """The user or the system asked for an end, and what was done is kept."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signal.Signals(signum).name)
+        self.signum = signum
+
+
+class Stop:
+    """Whether an end was asked for."""
+
+    signum: int | None = None
+
+    def check(self) -> None:
+        """Ends here if an end was asked for.
+
+        Raises:
+          Stopped: if so.
+        """
+        if self.signum is not None:
+            raise Stopped(self.signum)
+
+
+@contextlib.contextmanager
+def stop_signals() -> Iterator[Stop]:
+    """Notes SIGINT and SIGTERM instead of dying; a second SIGINT interrupts at once."""
+    stop = Stop()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop  # only the main thread may handle signals
+        return
+
+    def note(signum: int, frame: FrameType | None) -> None:
+        stop.signum = signum
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = {s: signal.signal(s, note) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
