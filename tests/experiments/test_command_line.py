@@ -11,11 +11,16 @@ import time
 
 import matplotlib.image
 import numpy as np
+import orbax.checkpoint as ocp
 import pytest
 
 from inna_optax.experiments import command_line
-from inna_optax.experiments.optimizers import COMPARED, OPTIMIZERS
+from inna_optax.experiments.figures.registry import COMPARISONS, FIGURES
+from inna_optax.experiments.optimizers import OPTIMIZERS
 from inna_optax.experiments.problems import PROBLEMS
+from inna_optax.experiments.protocols import CHAPTER_4
+
+COMPARED = CHAPTER_4.optimizers
 
 ROW = {
     "epoch",
@@ -64,7 +69,8 @@ def test_compare_writes_the_summary(comparison):
     assert tuple(summary["optimizers"]) == COMPARED
     for name, entry in summary["optimizers"].items():
         entries = len(entry["search"])
-        assert entries == 5 * math.prod(map(len, OPTIMIZERS[name].search.values()))
+        searched = CHAPTER_4.search.get(name, {})
+        assert entries == 5 * math.prod(map(len, searched.values()))
         losses = [point["train_loss"] for point in entry["search"]]
         best = np.nanargmin(np.array(losses, float))
         assert entry["hyperparameters"] == entry["search"][best]["hyperparameters"]
@@ -148,35 +154,146 @@ def test_train_writes_record_history_and_checkpoint(tmp_path):
     assert any((out / "checkpoints").iterdir())
 
 
-def test_a_killed_run_goes_on_to_the_same_bits(tmp_path):
-    arguments = ("train", "digits", "--optimizer", "step_tuned_sgd", "--epochs", "25")
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    assert run(*arguments, "--out", whole).returncode == 0
-
-    process = subprocess.Popen(
-        [sys.executable, "-m", "inna_optax", *arguments, "--out", str(killed)],
+def start(*arguments):
+    """The same, not waited for."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "inna_optax", *map(str, arguments)],
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
         env=SHELL,
     )
+
+
+def progress_of(out):
+    """The last epoch in a run's record, 0 if there is none."""
+    path = out / "results.json"
+    history = strict_json(path)["history"] if path.exists() else []
+    return history[-1]["epoch"] if history else 0
+
+
+def wait_for(process, condition):
+    """Waits until it holds, while the process runs."""
     deadline = time.monotonic() + 120
-    while not (killed / "results.json").exists():
-        assert process.poll() is None
+    while not condition():
+        assert process.poll() is None, process.stderr.read()
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    time.sleep(0.5)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    done = strict_json(killed / "results.json")["final"]["epoch"]
-    assert done < 25
 
-    resumed = run(*arguments, "--out", killed, "--resume")
+
+def results_of(out):
+    """A run's record without times, and the arrays of its last checkpoint."""
+    record = strict_json(out / "results.json")
+    for row in [*record["history"], record["final"]]:
+        del row["seconds"]
+    checkpoints = ocp.CheckpointManager(out / "checkpoints")
+    last = checkpoints.latest_step()
+    arrays = checkpoints.restore(last, args=ocp.args.StandardRestore())
+    checkpoints.close()
+    return record, last, arrays
+
+
+def assert_same_run(one, other):
+    record, last, arrays = results_of(one)
+    other_record, other_last, other_arrays = results_of(other)
+    assert (record, last) == (other_record, other_last)
+    assert arrays.keys() == other_arrays.keys()
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(array, other_arrays[name])
+
+
+EPOCHS = 100
+RUN = ("train", "digits", "--optimizer", "step_tuned_sgd", "--epochs", EPOCHS, "--out")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run that nothing interrupted."""
+    out = tmp_path_factory.mktemp("whole") / "run"
+    assert run(*RUN, out).returncode == 0
+    return out
+
+
+def test_a_run_killed_ten_times_goes_on_to_the_same_bits(tmp_path, whole):
+    out, rng = tmp_path / "run", np.random.default_rng(0)
+    for kill in range(10):
+        before = progress_of(out)
+        process = start(*RUN, out, *(["--resume"] if kill else []))
+        # Half of them while it trains and writes; the others while it starts,
+        # restores or compiles (the first after it has begun a record).
+        wait_for(
+            process,
+            (lambda before=before: progress_of(out) > before)
+            if kill % 2
+            else (out / "results.json").exists,
+        )
+        time.sleep(rng.uniform(0, 0.3 if kill % 2 else 4.0))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    assert 5 <= progress_of(out) < EPOCHS
+    resumed = run(*RUN, out, "--resume")
     assert resumed.returncode == 0, resumed.stderr
-    records = [strict_json(out / "results.json") for out in (whole, killed)]
-    for record in records:
-        for row in [*record["history"], record["final"]]:
-            del row["seconds"]
-    assert records[0] == records[1]
+    assert_same_run(whole, out)
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_leaves(tmp_path, whole, signum):
+    out = tmp_path / "run"
+    process = start(*RUN, out)
+    wait_for(process, lambda: progress_of(out) >= 1)
+    process.send_signal(signum)
+    _, printed = process.communicate(timeout=60)
+    assert process.returncode == 128 + signum
+    assert f"stopped by {signum.name}" in printed.splitlines()[-1]
+    assert "Traceback" not in printed
+    assert progress_of(out) < EPOCHS
+    assert run(*RUN, out, "--resume").returncode == 0
+    assert_same_run(whole, out)
+
+
+def test_a_finished_run_resumed_is_left_as_it_is(whole):
+    before = results_of(whole)
+    done = run(*RUN, whole, "--resume")
+    assert done.returncode == 0, done.stderr
+    assert results_of(whole)[:2] == before[:2]
+
+
+def test_an_interrupted_comparison_goes_on(tmp_path):
+    arguments = ("compare", "--optimizers", "inna,sgd", "--epochs", 10, "--seeds", 2)
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert run(*arguments, "--out", whole).returncode == 0
+    process = start(*arguments, "--out", killed)
+    wait_for(process, (killed / "runs" / "inna-1.json").exists)
+    process.send_signal(signal.SIGTERM)
+    _, printed = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert "stopped by SIGTERM" in printed.splitlines()[-1]
+    kept = {path: path.stat().st_mtime_ns for path in killed.rglob("inna-*.json")}
+    assert len(kept) == 7
+    refused = run(*arguments, "--out", killed)
+    assert refused.returncode == 2
+    assert "already holds results" in refused.stderr
+    done = run(*arguments, "--out", killed, "--resume")
+    assert done.returncode == 0, done.stderr
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    summaries = [strict_json(out / "summary.json") for out in (whole, killed)]
+    for summary in summaries:
+        del summary["command"]
+        for entry in summary["optimizers"].values():
+            del entry["seconds"]
+    assert summaries[0] == summaries[1]
+    other = run(*arguments, "--out", killed, "--resume", "--batch-size", 64)
+    assert other.returncode == 2
+    assert "has batch_size 32, the command says 64" in other.stderr
+
+
+def test_scalars_for_tensorboard(tmp_path):
+    out = tmp_path / "run"
+    done = run(*RUN[:-1], "--epochs", 2, "--tensorboard", "--out", out)
+    assert done.returncode == 0, done.stderr
+    (events,) = (out / "tensorboard").iterdir()
+    content = events.read_bytes()
+    assert content.count(b"train_loss") == content.count(b"test_accuracy") == 3
 
 
 def test_resume_refuses_another_run(tmp_path):
@@ -207,7 +324,7 @@ def test_a_diverging_run_stops_and_keeps_its_record(tmp_path):
 def test_list_names_everything(capsys):
     assert command_line.main(["list"]) == 0
     printed = capsys.readouterr().out
-    for name in (*PROBLEMS, *OPTIMIZERS):
+    for name in (*PROBLEMS, *OPTIMIZERS, *FIGURES, *COMPARISONS):
         assert name in printed
 
 
@@ -242,7 +359,7 @@ def test_list_names_everything(capsys):
         ("train digits --optimizer inna --epochs 0", "integer in [1, inf), got '0'"),
         (
             "train digits --optimizer inna --batch-size 9999",
-            "--batch-size must be in [1, 1437], got 9999",
+            "--batch-size must be in [1, 1437], the number of training examples, got",
         ),
         ("train digits --optimizer inna --seed x", "got 'x'"),
         ("train digits --optimizer inna --seed -1", "integer in [0, 4294967295], got"),
@@ -254,6 +371,19 @@ def test_list_names_everything(capsys):
         ("table 4.1", "must be one of 3.1"),
         ("figure 2.1 --scale lab", "invalid choice: 'lab'"),
         ("compare --out /dev/null/x", "--out /dev/null/x cannot be made"),
+        ("compare --resume", "--resume needs --out"),
+        ("compare --resume --out nowhere", "--resume needs --out with the folder"),
+        ("compare d --data-dir nowhere", "data_dir must name a folder, got 'nowhere'"),
+        ("compare d --data-dir .", "mnist was not found in"),
+        ("compare d --dataset fashion", "did you mean 'fashion_mnist'?"),
+        ("compare --train-examples 0", "integer in [1, inf), got '0'"),
+        (
+            "compare --train-examples 2000",
+            "--train-examples must be in [1, 1437] for digits, got 2000",
+        ),
+        ("figure 4.6 --problems e,g", "figure 4.6: problem 'g' is unknown"),
+        ("figure 4.6 --data-dir .", "cifar10 was not found in"),
+        ("figure 2.1 --problems e", "--problems is for figures that train networks"),
     ],
 )
 def test_mistakes_get_one_line_and_status_2(

@@ -12,14 +12,14 @@ def test_restores_what_was_saved(tmp_path):
     params = {"layer": {"kernel": jnp.arange(6.0).reshape(2, 3), "bias": jnp.ones(3)}}
     run = Run(jnp.uint32(3), params, inna(0.1).init(params), {})
     checkpoints = Checkpoints(tmp_path / "checkpoints")
-    assert checkpoints.latest_epoch() is None
+    assert checkpoints.latest() is None
     for epoch in range(4):
         changed = jax.tree.map(lambda x, epoch=epoch: x + epoch, run)
         checkpoints.save(changed, epoch)
     checkpoints.close()
 
     again = Checkpoints(tmp_path / "checkpoints")
-    assert again.latest_epoch() == 3
+    assert again.latest() == 3
     like = jax.eval_shape(lambda: run)
     restored = again.restore(like, 3)
     again.close()

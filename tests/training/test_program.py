@@ -5,7 +5,7 @@ import optax
 import pytest
 
 from inna_optax import step_tuned_sgd
-from inna_optax.training import Arrays, Task, fit, make_program, vectorize
+from inna_optax.training import Arrays, Resume, Task, fit, make_program, vectorize
 
 EXAMPLES = 10
 
@@ -47,6 +47,21 @@ def program(**changes):
     return make_program(TASK, settings.pop("make_solver", sgd), **settings)
 
 
+def epoch_of(functions, data, index=0, parts=(0,), hyperparameters=None):
+    """The run after one epoch, run in parts that begin at those updates."""
+    values = hyperparameters or {}
+    run = functions.start(jnp.uint32(0), values)
+    train = jax.jit(functions.train)
+    ends = (*parts[1:], functions.gradient_evaluations_per_epoch)
+    for first, last in zip(parts, ends, strict=True):
+        run, loss = train(run, values, data, index, first, last)
+    return run, loss
+
+
+def history(*arguments, **options):
+    return [row for progress in fit(*arguments, **options) for row in progress.rows]
+
+
 def recording():
     """A solver whose state holds the gradients that it received, in order."""
     return optax.GradientTransformation(
@@ -64,8 +79,7 @@ def test_an_epoch_passes_once_over_the_data(data, uses):
     functions = program(
         make_solver=lambda _: recording(), uses_per_batch=uses, batch_size=1
     )
-    run = functions.start(jnp.uint32(0), {})
-    run = jax.jit(functions.epoch)(run, {}, data, 0)
+    run, _ = epoch_of(functions, data)
     seen = np.asarray(run.opt_state[0])[: uses * EXAMPLES].reshape(EXAMPLES, uses)
     assert run.opt_state[1] == functions.gradient_evaluations_per_epoch == uses * 10
     assert run.model_state["batches"] == uses * EXAMPLES
@@ -76,67 +90,109 @@ def test_an_epoch_passes_once_over_the_data(data, uses):
         for i in range(EXAMPLES)
     ]
     np.testing.assert_allclose(np.sort(seen[:, 0]), np.sort(expected), rtol=1e-5)
-    again = jax.jit(functions.epoch)(functions.start(jnp.uint32(0), {}), {}, data, 1)
+    again, _ = epoch_of(functions, data, index=1)
     assert not np.array_equal(again.opt_state[0], run.opt_state[0])
+
+
+@pytest.mark.parametrize("parts", [(0, 1), (0, 2, 3), (0, 1, 2, 3, 4, 5)])
+def test_an_epoch_in_parts_is_the_same_to_the_bit(data, parts):
+    functions = program(
+        make_solver=lambda h: step_tuned_sgd(h["learning_rate"]), uses_per_batch=2
+    )
+    rate = {"learning_rate": 1e-5}
+    whole, _ = epoch_of(functions, data, hyperparameters=rate)
+    again, _ = epoch_of(functions, data, parts=parts, hyperparameters=rate)
+    for a, b in zip(jax.tree.leaves(whole), jax.tree.leaves(again), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_loss_of_a_part_is_the_mean_over_its_batches(data):
+    still = program(make_solver=lambda _: optax.set_to_zero(), batch_size=5)
+    run, loss = epoch_of(still, data)
+    expected = _loss(run.params, data.train_images, data.train_labels).mean()
+    np.testing.assert_allclose(loss, expected + 0.5 * run.params**2, rtol=1e-6)
 
 
 def test_step_tuned_sgd_gets_each_batch_twice(data):
     functions = program(
         make_solver=lambda h: step_tuned_sgd(h["learning_rate"]), uses_per_batch=2
     )
-    for run, row in fit(functions, data, 0, {"learning_rate": 0.1}, 4):
-        state = run.opt_state
-        assert state.count == 3 * row["epoch"]
-        assert state.half_step == 0
-        assert row["gradient_evaluations"] == 6 * row["epoch"]
+    for progress in fit(functions, data, 0, {"learning_rate": 0.1}, 4):
+        for row in progress.rows[-1:]:
+            state = progress.run.opt_state
+            assert state.count == 3 * row["epoch"]
+            assert state.half_step == 0
+            assert row["gradient_evaluations"] == 6 * row["epoch"]
 
 
 def test_evaluation_is_the_mean_over_all_examples(data):
     """Whatever the size of the evaluation batch, and the penalty once."""
     for size in (1, 4, 5, 100):
         functions = program(evaluation_batch=size)
-        run = functions.start(jnp.uint32(1), {"learning_rate": 0.1})
-        metrics = functions.evaluate(run, data)
+        (*_, last) = fit(functions, data, 1, {"learning_rate": 1e-6}, 1)
         for split, images, labels in (
             ("train", data.train_images, data.train_labels),
             ("test", data.test_images, data.test_labels),
         ):
-            expected = _loss(run.params, images, labels).mean() + 0.5 * run.params**2
-            np.testing.assert_allclose(metrics[f"{split}_loss"], expected, rtol=1e-5)
+            params = last.run.params
+            expected = _loss(params, images, labels).mean() + 0.5 * params**2
+            np.testing.assert_allclose(
+                last.rows[-1][f"{split}_loss"], expected, rtol=1e-5
+            )
+
+
+def test_the_history_begins_before_the_first_epoch(data):
+    functions = program()
+    rows = history(functions, data, 3, {"learning_rate": 1e-5}, 2)
+    assert [row["epoch"] for row in rows] == [0, 1, 2]
+    params, _ = TASK.init(jax.random.key(3))
+    expected = _loss(params, data.test_images, data.test_labels).mean()
+    expected += 0.5 * params**2
+    np.testing.assert_allclose(rows[0]["test_loss"], expected, rtol=1e-5)
+    assert rows[0]["gradient_evaluations"] == 0
 
 
 def test_many_runs_in_one_program_equal_single_runs(data):
     seeds, rates = [0, 1, 2], [1e-6, 1e-5, 3e-5]
-    rows = list(
-        fit(
-            vectorize(program()),
-            data,
-            np.array(seeds),
-            {"learning_rate": jnp.array(rates)},
-            3,
-        )
+    rows = history(
+        vectorize(program()),
+        data,
+        np.array(seeds),
+        {"learning_rate": jnp.array(rates)},
+        3,
     )
     for i, (seed, rate) in enumerate(zip(seeds, rates, strict=True)):
-        alone = list(fit(program(), data, seed, {"learning_rate": rate}, 3))
-        for (_, together), (_, single) in zip(rows, alone, strict=True):
+        alone = history(program(), data, seed, {"learning_rate": rate}, 3)
+        for together, single in zip(rows, alone, strict=True):
             np.testing.assert_allclose(
                 together["train_loss"][i], single["train_loss"], rtol=1e-6
             )
 
 
-def test_going_on_from_an_epoch_gives_the_same_bits(data):
-    hyperparameters = {"learning_rate": 1e-5}
-    runs = [
-        (jax.tree.map(jnp.copy, run), row)
-        for run, row in fit(program(), data, 0, hyperparameters, 5)
-    ]
-    (half, row), (whole, _) = runs[2], runs[-1]
-    resumed = list(
-        fit(program(), data, 0, hyperparameters, 5, resume=(half, 2, row["seconds"]))
-    )
-    assert [row["epoch"] for _, row in resumed] == [3, 4, 5]
-    assert resumed[-1][1]["seconds"] > row["seconds"]
-    np.testing.assert_array_equal(resumed[-1][0].params, whole.params)
+def copy(run):
+    return jax.tree.map(jnp.copy, run)
+
+
+def test_going_on_from_anywhere_gives_the_same_bits(data):
+    """From the middle of an epoch, and from its end with or without its row."""
+    functions = program(batch_size=2)  # 5 updates an epoch
+    rate = {"learning_rate": 1e-5}
+    whole, stops = [], []
+    for progress in fit(functions, data, 0, rate, 4):
+        stops.append((copy(progress.run), progress.gradient_evaluations, len(whole)))
+        whole += progress.rows
+    assert {updates % 5 for _, updates, _ in stops} > {0, 1}
+    for run, updates, rows in stops:
+        resume = Resume(copy(run), updates, rows, 100.0)
+        rest, last = [], None
+        for progress in fit(functions, data, 0, rate, 4, resume=resume):
+            rest, last = rest + progress.rows, progress.run
+        if last is None:  # nothing was left to do
+            continue
+        np.testing.assert_array_equal(last.params, stops[-1][0].params)
+        assert all(row.pop("seconds") > 100 for row in rest)
+        expected = [{k: v for k, v in r.items() if k != "seconds"} for r in whole]
+        assert expected[rows:] == rest
 
 
 @pytest.mark.parametrize("batch_size", [0, 11])

@@ -1,0 +1,118 @@
+"""Figures that train networks, and the picture that they share."""
+
+import json
+
+import matplotlib.image
+import numpy as np
+import pytest
+
+from inna_optax.experiments import command_line
+from inna_optax.experiments.figures.comparison import (
+    STYLES,
+    describe_scale,
+    draw_comparisons,
+)
+from inna_optax.experiments.problems import PROBLEMS, Scale
+from inna_optax.experiments.protocols import CHAPTER_2, CHAPTER_4
+
+
+def curve(*values):
+    return {"mean": values, "smallest": values, "largest": values}
+
+
+def summary(*, accuracy=True, **changes):
+    curves = {"gradient_evaluations": [0, 10, 20], "train_loss": curve(2.0, 1.0, None)}
+    if accuracy:
+        curves["test_accuracy"] = curve(0.1, 0.5, 0.6)
+    entry = {
+        "searched": ["learning_rate"],
+        "hyperparameters": {"learning_rate": 0.1},
+        "gradient_evaluations": 20,
+        "curves": curves,
+    }
+    return {
+        "title": "(x) DATA\nnetwork",
+        "train_examples": 1_000,
+        "test_examples": 500,
+        "epochs": 2,
+        "seeds": [0],
+        "batch_size": 100,
+        "each_batch_twice": False,
+        "published": {
+            "train_examples": 50_000,
+            "test_examples": 500,
+            "epochs": 300,
+            "seeds": 3,
+            "batch_size": 100,
+        },
+        "optimizers": {
+            name: {"label": name.upper(), "optimizer": name, **entry}
+            for name in ("inna", "adam")
+        },
+    } | changes
+
+
+def test_the_caption_says_what_was_cut_and_only_that():
+    text = describe_scale(summary())
+    assert "1,000 of 50,000 training images, 500 test images" in text
+    assert "2 of 300 epochs (20 gradients), 1 of 3 seeds" in text
+    assert "batch 100," in text
+    assert "twice" not in text
+    assert "each mini-batch twice" in describe_scale(summary(each_batch_twice=True))
+
+
+def test_every_optimizer_of_a_protocol_has_a_line_of_its_own():
+    for protocol in (CHAPTER_2, CHAPTER_4):
+        styles = [STYLES[name] for name in protocol.optimizers]
+        assert len({colour for colour, _ in styles}) == len(styles)
+
+
+def test_a_problem_without_accuracies_shows_none():
+    figure = draw_comparisons([summary(), summary(accuracy=False)])
+    visible = [axis.get_visible() for axis in figure.axes]
+    assert visible == [True, True, True, False]
+    lines = [len(axis.lines) for axis in figure.axes]
+    assert lines == [2, 2, 2, 0]
+
+
+def test_one_summary_says_in_the_legend_what_was_chosen():
+    (legend,) = draw_comparisons([summary()]).legends
+    texts = [text.get_text() for text in legend.get_texts()]
+    assert texts == ["INNA (lr 0.1)", "ADAM (lr 0.1)"]
+
+
+@pytest.fixture
+def small_d(monkeypatch):
+    """Problem d, at a scale for tests."""
+    problem = PROBLEMS["d"]._replace(desk=Scale(1, 2, 128, 20))
+    monkeypatch.setitem(PROBLEMS, "d", problem)
+
+
+def test_a_figure_trains_draws_and_goes_on(small_d, data_folder, tmp_path, capsys):
+    out = tmp_path / "figure"
+    command = [
+        *("figure", "4.5", "--problems", "d", "--data-dir", str(data_folder)),
+        *("--data-note", "random", "--out", str(out)),
+    ]
+    assert command_line.main(command) == 0
+    record = json.loads((out / "figure-4.5.json").read_text())
+    found = record["problems"]["d"]
+    assert tuple(found["optimizers"]) == CHAPTER_4.optimizers
+    assert found["title"].startswith("(d) MNIST (random)\n")
+    # One pass of one batch, used twice by all.
+    assert {e["gradient_evaluations"] for e in found["optimizers"].values()} == {2}
+    assert matplotlib.image.imread(out / "figure-4.5.png").std() > 0.02
+    runs = sorted((out / "d" / "runs").iterdir())
+    assert len(runs) == 2 * len(CHAPTER_4.optimizers)
+    finals = [json.loads(path.read_text())["final"]["train_loss"] for path in runs]
+    assert np.isfinite(finals).all()
+
+    assert command_line.main(command) == 2
+    assert "already holds results" in capsys.readouterr().err
+    times = {path: path.stat().st_mtime_ns for path in runs[1:]}
+    runs[0].unlink()
+    assert command_line.main([*command, "--resume"]) == 0
+    assert {path: path.stat().st_mtime_ns for path in times} == times
+    again = json.loads((out / "figure-4.5.json").read_text())
+    for name, entry in again["problems"]["d"]["optimizers"].items():
+        assert entry["curves"] == found["optimizers"][name]["curves"]
