@@ -14,20 +14,16 @@ the scan; `--networks` and `--batch-size` cut it.
 """
 
 import argparse
-import datetime
-import json
-import os
 import pathlib
 import random
-import sys
 import time
 from collections.abc import Callable
 
-import flax
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import record
 from flax import nnx
 
 from inna_optax.zoo import AutoEncoder, LeNet, NiN, ResNet20, batch_norm
@@ -208,18 +204,9 @@ def main() -> None:
         for scanned in (0, 2):
             rows.append(measure(name, scanned, arguments))
             show(rows[-1])
-    if arguments.out is not None:
-        record = {
-            "command": " ".join(["python", "benchmarks/layers.py", *sys.argv[1:]]),
-            "date": datetime.date.today().isoformat(),
-            "machine": f"{os.cpu_count()} CPU cores",
-            "versions": {"jax": jax.__version__, "flax": flax.__version__},
-            "batch_size": arguments.batch_size,
-            "results": rows,
-        }
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        path = arguments.out / "layers.json"
-        path.write_text(json.dumps(record, indent=2) + "\n")
+    record.write(
+        arguments.out, "layers", {"batch_size": arguments.batch_size, "results": rows}
+    )
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ import pathlib
 import re
 import sys
 
+import claims
+
 ROOT = pathlib.Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 
@@ -180,8 +182,44 @@ def _provenance(record: dict) -> str:
     )
 
 
+def problems() -> str:
+    record = json.loads((RESULTS / "problems.json").read_text())
+    lines = [
+        "| problem | data | parameters | first update after | images/s"
+        " | data in memory | largest memory |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in record["results"]:
+        lines.append(
+            f"| `{row['problem']}` | {row['dataset']} | {row['params']:,}"
+            f" | {row['starts_after_seconds']:.1f} s"
+            f" | {row['images_per_second']:,.0f} | {row['data_mib']:.0f} MiB"
+            f" | {row['with_evaluation_mib']:,.0f} MiB |"
+        )
+    return "\n".join([*lines, "", _provenance(record)])
+
+
+def sweep() -> str:
+    record = json.loads((RESULTS / "sweep.json").read_text())
+    lines = [
+        "| network | runs | vectorized / one after another | losses differ by |",
+        "|---|---|---|---|",
+    ]
+    for row in record["results"]:
+        median, low, high = row["vectorized_over_single"]
+        lines.append(
+            f"| `{row['problem']}` | {row['runs']}"
+            f" | {median:.2f} ({low:.2f} to {high:.2f})"
+            f" | {row['largest_relative_difference']:.0e} |"
+        )
+    return "\n".join([*lines, "", _provenance(record)])
+
+
 TABLES = {
+    "claims": claims.table,
     "step_cost": step_cost,
+    "problems": problems,
+    "sweep": sweep,
     "compare-digits": compare_digits,
     "figures": figures,
     "table-3.1": table_3_1,

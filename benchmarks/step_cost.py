@@ -10,18 +10,15 @@ that of Nesterov momentum and by that of Adam in the same round, with the quarti
 """
 
 import argparse
-import datetime
 import functools
-import json
-import os
 import pathlib
 import random
-import sys
 import time
 
 import jax
 import numpy as np
 import optax
+import record
 from optax import contrib
 
 import inna_optax
@@ -163,22 +160,9 @@ def main() -> None:
         repeats = max(2, 4 * (10**7 // size))
         results.append(measure(size, arguments.rounds, repeats))
         show(results[-1])
-    if arguments.out is not None:
-        record = {
-            "command": " ".join(["python", "benchmarks/step_cost.py", *sys.argv[1:]]),
-            "date": datetime.date.today().isoformat(),
-            "machine": f"{os.cpu_count()} CPU cores",
-            "versions": {
-                "jax": jax.__version__,
-                "optax": optax.__version__,
-                "inna-optax": inna_optax.__version__,
-            },
-            "rounds": arguments.rounds,
-            "results": results,
-        }
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        path = arguments.out / "step_cost.json"
-        path.write_text(json.dumps(record, indent=2) + "\n")
+    record.write(
+        arguments.out, "step_cost", {"rounds": arguments.rounds, "results": results}
+    )
 
 
 if __name__ == "__main__":

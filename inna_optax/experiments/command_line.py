@@ -100,7 +100,9 @@ def _parser() -> argparse.ArgumentParser:
     figure = commands.add_parser(
         "figure", help="compute and draw a figure of the papers", allow_abbrev=False
     )
-    figure.add_argument("number", metavar="NUMBER", help=f"one of {_names(FIGURES)}")
+    figure.add_argument(
+        "number", metavar="NUMBER", help=f"one of {_names([*FIGURES, *COMPARISONS])}"
+    )
     figure.add_argument(
         "--problems",
         metavar="A,B,...",
@@ -253,7 +255,7 @@ def _list() -> None:
     console = Console()
     problems = Table(title="problems", title_justify="left")
     for column in ("name", "network", "data", "batch size", "epochs", "source"):
-        problems.add_column(column)
+        problems.add_column(column, overflow="fold")
     for problem in PROBLEMS.values():
         problems.add_row(
             problem.name,
@@ -423,11 +425,7 @@ def main(argv: Sequence[str]) -> int:
         print(f"inna-optax: {error}", file=sys.stderr)
         return 2
     except Stopped as stopped:
-        print(
-            f"inna-optax: stopped by {stopped}; --out with the same folder and"
-            " --resume go on",
-            file=sys.stderr,
-        )
+        print(f"inna-optax: {stopped}", file=sys.stderr)
         return SIGNALLED + stopped.signum
     except KeyboardInterrupt:
         print("inna-optax: interrupted", file=sys.stderr)

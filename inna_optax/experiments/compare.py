@@ -46,7 +46,7 @@ def compare(
     name = f"compare-{setting.problem.name}"
     folder = out if resume and out else new_folder(out, name, SUMMARY, SEARCH, RUNS)
     total = images_of(setting, entries, seeds)
-    with stop_signals() as stop, progress_bar(setting.problem.name, total) as bar:
+    with stop_signals(folder) as stop, progress_bar(setting.problem.name, total) as bar:
         summary = run_comparison(
             setting, entries, seeds=range(seeds), folder=folder, bar=bar, stop=stop
         )

@@ -42,10 +42,6 @@ class Problem(NamedTuple):
     desk: Scale  # what 2 CPU cores do in half an hour or so
     source: str  # where the setting comes from
     weight_decay: float = 0.0  # lambda of section 4.5.1
-    # Runs of a convolutional network in one vectorized program take 1.8 to 3.9 times
-    # as long on CPU as one after another: a batch of kernels is no longer a
-    # convolution that XLA's CPU library knows.
-    vectorize_on_cpu: bool = False
 
 
 def _mlp(dataset: "Dataset", rngs: Any) -> Any:
@@ -131,7 +127,6 @@ PROBLEMS = {
             desk=Scale(epochs=100, seeds=3),
             source="the protocol of section 4.5 on scikit-learn's digits",
             weight_decay=1e-4,
-            vectorize_on_cpu=True,
         ),
         _chapter_2("mnist"),
         _chapter_2("cifar10"),

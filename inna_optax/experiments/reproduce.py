@@ -70,7 +70,7 @@ def comparison(
         images_of(setting, entries[name], seeds[name])
         for name, setting in settings.items()
     )
-    with stop_signals() as stop, progress_bar(stem, total) as bar:
+    with stop_signals(folder) as stop, progress_bar(stem, total) as bar:
         summaries = {
             name: run_comparison(
                 setting,

@@ -43,21 +43,26 @@ def train_runs(
     *,
     bar: Bar,
     stop: Stop,
+    vectorized: bool | None = None,
 ) -> list[Record]:
     """The record of each point, trained or, if it is on disk, read.
 
-    Where a vectorized program is the faster one (not for convolutions on CPU) all
-    points run in one; then their `seconds` are those of all together.  Otherwise one
-    program runs them one after another.  A run whose training loss is not finite after
-    an epoch ends there.
+    Vectorized, all points run in one program, and their `seconds` are those of all
+    together; otherwise one program runs them one after another.  The default is the
+    faster: vectorized on accelerators, not on CPU, where `benchmarks/sweep.py` finds
+    0.9 times the time for a perceptron, which the compilation takes back, and 5 times
+    for LeNet, since a batch of kernels is no convolution that XLA's CPU library knows.
+
+    A run whose training loss is not finite after an epoch ends there.
 
     Raises:
       Stopped: if an end was asked for; the finished runs are on disk.
       UserError: if a file is not of the run that is asked for.
     """
     found = [_read(setting, entry, point, epochs) for point in points]
-    together = jax.default_backend() != "cpu" or setting.problem.vectorize_on_cpu
-    if together and None in found:
+    if vectorized is None:
+        vectorized = jax.default_backend() != "cpu"
+    if vectorized and None in found:
         return _train_together(setting, entry, program, points, epochs, bar, stop)
     images = epochs * program.gradient_evaluations_per_epoch * setting.batch_size
     bar.skip(images * sum(record is not None for record in found))

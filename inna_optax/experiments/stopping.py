@@ -1,6 +1,7 @@
 """SIGINT and SIGTERM, heard where a run can be left."""
 
 import contextlib
+import pathlib
 import signal
 import threading
 from collections.abc import Iterator
@@ -10,15 +11,18 @@ from types import FrameType
 class Stopped(Exception):  # noqa: N818 (nothing went wrong)
     """The user or the system asked for an end, and what was done is kept."""
 
-    def __init__(self, signum: int) -> None:
-        super().__init__(signal.Signals(signum).name)
+    def __init__(self, signum: int, folder: pathlib.Path) -> None:
+        name = signal.Signals(signum).name
+        super().__init__(f"stopped by {name}; go on with --out {folder} --resume")
         self.signum = signum
 
 
 class Stop:
     """Whether an end was asked for."""
 
-    signum: int | None = None
+    def __init__(self, folder: pathlib.Path) -> None:
+        self.folder = folder  # of what can go on
+        self.signum: int | None = None
 
     def check(self) -> None:
         """Ends here if an end was asked for.
@@ -27,13 +31,13 @@ class Stop:
           Stopped: if so.
         """
         if self.signum is not None:
-            raise Stopped(self.signum)
+            raise Stopped(self.signum, self.folder)
 
 
 @contextlib.contextmanager
-def stop_signals() -> Iterator[Stop]:
+def stop_signals(folder: pathlib.Path) -> Iterator[Stop]:
     """Notes SIGINT and SIGTERM instead of dying; a second SIGINT interrupts at once."""
-    stop = Stop()
+    stop = Stop(folder)
     if threading.current_thread() is not threading.main_thread():
         yield stop  # only the main thread may handle signals
         return

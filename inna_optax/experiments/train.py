@@ -75,15 +75,17 @@ def train(
     title = f"{setting.problem.name}: {optimizer.label}"
     with (
         scalar_writer(folder, tensorboard, done) as write_scalars,
-        stop_signals() as stop,
+        stop_signals(folder) as stop,
         progress_bar(title, (total - done) * setting.batch_size) as bar,
     ):
+        # A run that has diverged has ended, whatever epochs are left.
+        ended = bool(history) and not is_finite(history[-1])
         for progress in fit(
             program,
             setting.arrays,
             seed,
             hyperparameters,
-            setting.epochs,
+            history[-1]["epoch"] if ended else setting.epochs,
             resume=start_from,
         ):
             bar.advance((progress.gradient_evaluations - done) * setting.batch_size)

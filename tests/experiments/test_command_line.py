@@ -244,7 +244,9 @@ def test_a_signal_saves_and_leaves(tmp_path, whole, signum):
     process.send_signal(signum)
     _, printed = process.communicate(timeout=60)
     assert process.returncode == 128 + signum
-    assert f"stopped by {signum.name}" in printed.splitlines()[-1]
+    assert printed.splitlines()[-1] == (
+        f"inna-optax: stopped by {signum.name}; go on with --out {out} --resume"
+    )
     assert "Traceback" not in printed
     assert progress_of(out) < EPOCHS
     assert run(*RUN, out, "--resume").returncode == 0
@@ -310,15 +312,14 @@ def test_resume_refuses_another_run(tmp_path):
 
 def test_a_diverging_run_stops_and_keeps_its_record(tmp_path):
     out = tmp_path / "run"
-    done = run(
-        *("train", "digits", "--optimizer", "sgd", "--learning-rate", 1e20),
-        *("--epochs", 5, "--out", out),
-    )
-    assert done.returncode == 1
-    assert "the training loss is not finite after epoch 1" in done.stderr
-    history = strict_json(out / "results.json")["history"]
-    assert [row["epoch"] for row in history] == [0, 1]
-    assert history[-1]["train_loss"] is None
+    arguments = ("train", "digits", "--optimizer", "sgd", "--learning-rate", 1e20)
+    for resume in ((), ("--resume",)):
+        done = run(*arguments, "--epochs", 5, "--out", out, *resume)
+        assert done.returncode == 1
+        assert "the training loss is not finite after epoch 1" in done.stderr
+        history = strict_json(out / "results.json")["history"]
+        assert [row["epoch"] for row in history] == [0, 1]
+        assert history[-1]["train_loss"] is None
 
 
 def test_list_names_everything(capsys):

@@ -22,8 +22,7 @@ SGD = CHAPTER_4.entry("sgd")
 
 
 def make(folder, points, epochs=2, *, together, entry=SGD, stop=None):
-    problem = DIGITS._replace(vectorize_on_cpu=together)
-    setting = open_problem(problem, Scale(epochs, 1, train_examples=320))
+    setting = open_problem(DIGITS, Scale(epochs, 1, train_examples=320))
     program = program_for(setting, entry.optimizer, entry.decay)
     points = [
         Point(point, seed, folder / f"{i}.json")
@@ -31,7 +30,14 @@ def make(folder, points, epochs=2, *, together, entry=SGD, stop=None):
     ]
     with progress_bar("test", 1) as bar, contextlib.redirect_stderr(io.StringIO()):
         return train_runs(
-            setting, entry, program, points, epochs, bar=bar, stop=stop or Stop()
+            setting,
+            entry,
+            program,
+            points,
+            epochs,
+            bar=bar,
+            stop=stop or Stop(folder),
+            vectorized=together,
         )
 
 
@@ -144,7 +150,7 @@ def test_a_file_of_another_run_is_refused(tmp_path, change, answer):
 def test_a_stop_keeps_the_finished_runs(tmp_path):
     points = [({"learning_rate": rate}, 0) for rate in (0.1, 0.2)]
     make(tmp_path, points[:1], together=False)
-    stop = Stop()
+    stop = Stop(tmp_path)
     stop.signum = 2
     with pytest.raises(Stopped):
         make(tmp_path, points, together=False, stop=stop)

@@ -98,7 +98,7 @@ def draw_comparisons(summaries: Sequence[Summary]) -> Any:
                 va="top",
                 fontsize=7.5,
             )
-    figure.legend(
+    box = figure.legend(
         list(legend.values()),
         list(legend),
         loc="outside lower center",
@@ -108,6 +108,7 @@ def draw_comparisons(summaries: Sequence[Summary]) -> Any:
         title=describe_scale(summaries[0]) if single else None,
         title_fontsize=8,
     )
+    box.get_title().set_multialignment("center")
     return figure
 
 
