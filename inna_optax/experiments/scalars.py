@@ -10,6 +10,21 @@ from inna_optax.experiments.errors import UserError
 WriteRow = Callable[[Mapping[str, Any]], None]
 
 
+def check_installed() -> None:
+    """Checks that scalars can be written.
+
+    Raises:
+      UserError: if tensorboardX is not installed.
+    """
+    try:
+        import tensorboardX  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"--tensorboard needs {error.name}, which is not installed:"
+            " pip install 'inna-optax[tensorboard]'"
+        ) from error
+
+
 @contextlib.contextmanager
 def scalar_writer(folder: pathlib.Path, wanted: bool, done: int) -> Iterator[WriteRow]:
     """Gives a function that writes a history's row; it does nothing if not wanted.
@@ -19,20 +34,12 @@ def scalar_writer(folder: pathlib.Path, wanted: bool, done: int) -> Iterator[Wri
       wanted: whether to write.
       done: gradient evaluations after which the run goes on; what stands there for
         later ones is dropped.
-
-    Raises:
-      UserError: if tensorboardX is not installed.
     """
     if not wanted:
         yield lambda row: None
         return
-    try:
-        from tensorboardX import SummaryWriter
-    except ModuleNotFoundError as error:
-        raise UserError(
-            f"--tensorboard needs {error.name}, which is not installed:"
-            " pip install 'inna-optax[tensorboard]'"
-        ) from error
+    from tensorboardX import SummaryWriter
+
     with SummaryWriter(str(folder / "tensorboard"), purge_step=done + 1) as writer:
 
         def write(row: Mapping[str, Any]) -> None:

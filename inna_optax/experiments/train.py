@@ -22,7 +22,7 @@ from inna_optax.experiments.experiment import (
 from inna_optax.experiments.folders import new_folder
 from inna_optax.experiments.optimizers import Optimizer
 from inna_optax.experiments.progress import progress_bar
-from inna_optax.experiments.scalars import scalar_writer
+from inna_optax.experiments.scalars import check_installed, scalar_writer
 from inna_optax.experiments.stopping import Stopped, stop_signals
 from inna_optax.training import (
     Checkpoints,
@@ -54,6 +54,8 @@ def train(
     Raises:
       Stopped: if one of them came; `resume` goes on from there.
     """
+    if tensorboard:
+        check_installed()
     decay = setting.problem.protocol.decay
     program = program_for(setting, optimizer, decay)
     name = f"train-{setting.problem.name}-{optimizer.name}"
@@ -110,8 +112,7 @@ def train(
             try:
                 stop.check()
             except Stopped:
-                if checkpoints.latest() != done:
-                    checkpoints.save(progress.run, done)
+                checkpoints.save(progress.run, done)
                 raise
     checkpoints.close()
     console.print(_result_table(setting, optimizer, history[-1]))

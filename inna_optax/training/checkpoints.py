@@ -25,7 +25,13 @@ class Checkpoints:
         )
 
     def save(self, run: Run, updates: int) -> None:
-        """Stores `run` as it is after `updates` updates; returns when it is stored."""
+        """Stores `run` as it is after `updates` updates; returns when it is stored.
+
+        What is there already is kept: a run is a function of its settings and of the
+        number of its updates.
+        """
+        if self.latest() == updates:
+            return
         self._manager.save(updates, args=self._ocp.args.StandardSave(_named(run)))
         self._manager.wait_until_finished()
 

@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -253,6 +254,16 @@ def test_a_signal_saves_and_leaves(tmp_path, whole, signum):
     assert_same_run(whole, out)
 
 
+def test_a_row_that_the_checkpoint_is_ahead_of_is_measured_again(tmp_path, whole):
+    out = shutil.copytree(whole, tmp_path / "run")
+    record = strict_json(out / "results.json")
+    record["history"].pop()
+    record["final"] = record["history"][-1]
+    (out / "results.json").write_text(json.dumps(record))
+    assert run(*RUN, out, "--resume").returncode == 0
+    assert_same_run(whole, out)
+
+
 def test_a_finished_run_resumed_is_left_as_it_is(whole):
     before = results_of(whole)
     done = run(*RUN, whole, "--resume")
@@ -327,6 +338,14 @@ def test_list_names_everything(capsys):
     printed = capsys.readouterr().out
     for name in (*PROBLEMS, *OPTIMIZERS, *FIGURES, *COMPARISONS):
         assert name in printed
+
+
+def test_scalars_without_their_package(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    out = tmp_path / "run"
+    assert command_line.main([*map(str, RUN), str(out), "--tensorboard"]) == 2
+    assert "pip install 'inna-optax[tensorboard]'" in capsys.readouterr().err
+    assert not out.exists()
 
 
 @pytest.mark.parametrize(

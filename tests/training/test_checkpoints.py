@@ -16,6 +16,7 @@ def test_restores_what_was_saved(tmp_path):
     for epoch in range(4):
         changed = jax.tree.map(lambda x, epoch=epoch: x + epoch, run)
         checkpoints.save(changed, epoch)
+    checkpoints.save(run, 3)  # there already: kept
     checkpoints.close()
 
     again = Checkpoints(tmp_path / "checkpoints")

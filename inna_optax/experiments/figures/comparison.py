@@ -90,7 +90,8 @@ def draw_comparisons(summaries: Sequence[Summary]) -> Any:
             figure.suptitle(summary["title"])
         else:
             axes[0].set_title(summary["title"], fontsize=10)
-            axes[-1].annotate(
+            lowest = [axis for axis in axes if axis.get_visible()][-1]
+            lowest.annotate(
                 describe_scale(summary),
                 (0.5, -0.2),
                 xycoords="axes fraction",

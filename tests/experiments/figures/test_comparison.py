@@ -73,6 +73,9 @@ def test_a_problem_without_accuracies_shows_none():
     assert visible == [True, True, True, False]
     lines = [len(axis.lines) for axis in figure.axes]
     assert lines == [2, 2, 2, 0]
+    # What was cut stands below each column, whichever panel is its last.
+    captions = [[text.get_text() for text in axis.texts] for axis in figure.axes]
+    assert captions[1] == captions[2] == [describe_scale(summary())]
 
 
 def test_one_summary_says_in_the_legend_what_was_chosen():
