@@ -103,9 +103,10 @@ def draw_comparisons(summaries: Sequence[Summary]) -> Any:
         list(legend.values()),
         list(legend),
         loc="outside lower center",
-        ncols=min(3 if single else 5, len(legend)),
+        # As many as fit: with what was chosen a label is half a column wide.
+        ncols=min(columns + 1 if single else 2 * columns + 1, len(legend)),
         frameon=False,
-        fontsize=9,
+        fontsize=9 if columns > 1 else 8,
         title=describe_scale(summaries[0]) if single else None,
         title_fontsize=8,
     )
