@@ -198,6 +198,14 @@ def step_tuned_sgd(
         )
         return clip_step(ratio, gamma_min, gamma_max)
 
+    # Named here, once: outside jit JAX compiles a branch anew for each new function.
+    def gamma_as_it_is(gamma: jax.Array, measured: Any) -> jax.Array:
+        del measured
+        return gamma
+
+    def gamma_of_the_iteration(gamma: jax.Array, measured: Any) -> jax.Array:
+        return next_gamma(*measured).astype(gamma.dtype)
+
     def transparent_update_fn(
         updates: optax.Updates,
         state: StepTunedSgdState,
@@ -225,12 +233,10 @@ def step_tuned_sgd(
         # A branch on scalars: the first call does not read the averages again.
         gamma = jax.lax.cond(
             is_first,
-            lambda *_: state.gamma,
-            lambda average, first_gradient: next_gamma(
-                average, first_gradient, step, state.count
-            ).astype(state.gamma.dtype),
-            average,
-            first_gradient,
+            gamma_as_it_is,
+            gamma_of_the_iteration,
+            state.gamma,
+            (average, first_gradient, step, state.count),
         )
         return weighted_sum((-step,), (updates,), like=updates), StepTunedSgdState(
             count=jnp.where(is_first, state.count, optax.safe_increment(state.count)),

@@ -5,6 +5,7 @@ those that are not theirs.
 """
 
 import functools
+import logging
 
 import chex
 import jax
@@ -81,6 +82,18 @@ def test_does_not_recompile_on_the_second_call(optimizer):
     state = solver.init(params)
     for _ in range(3):
         params, state = step(params, state)
+
+
+def test_compiles_nothing_again_outside_jit(optimizer, caplog):
+    solver, params = optimizer(), make_params()
+    state = solver.init(params)
+    for _ in range(4):  # an algorithm of two calls a batch has taken both twice
+        params, state = one_step(solver, params, state)
+    with jax.log_compiles(), caplog.at_level(logging.WARNING, logger="jax"):
+        for _ in range(4):
+            params, state = one_step(solver, params, state)
+    compiled = [r.getMessage() for r in caplog.records if "Compiling" in r.getMessage()]
+    assert not compiled
 
 
 @pytest.mark.parametrize("schedule", ["weak", "strong"])

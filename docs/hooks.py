@@ -1,0 +1,103 @@
+"""What the site takes from the rest of the repository: a hook of mkdocs.
+
+- The notebooks in `notebooks/`, as they are stored, and their place in the navigation.
+- The pictures in `benchmarks/results/`, as `results/...`.
+- README.md's tables: `<!-- README: NAME -->` on a page stands for what README.md has
+  between `<!-- begin: NAME -->` and `<!-- end: NAME -->`, written there by
+  `benchmarks/readme_tables.py` from the records; `<!-- README section: HEADING -->` for
+  the text under that heading.
+- `<!-- picture: PATH: TEXT -->`, a picture that may not be there yet.
+"""
+
+import json
+import pathlib
+import re
+from typing import Any
+
+from mkdocs.exceptions import PluginError
+from mkdocs.plugins import event_priority
+from mkdocs.structure.files import File, Files
+
+ROOT = pathlib.Path(__file__).parent.parent
+NOTEBOOKS = ROOT / "notebooks"
+RESULTS = ROOT / "benchmarks" / "results"
+EMPTY = "*Not measured yet.*"
+
+
+def on_config(config: Any, **kwargs: Any) -> Any:
+    """Puts the notebooks before the API reference."""
+    del kwargs
+    pages = [
+        {_title(path): f"notebooks/{path.name}"}
+        for path in sorted(NOTEBOOKS.glob("*.ipynb"))
+    ]
+    if pages:
+        titles = [next(iter(entry)) for entry in config.nav]
+        config.nav.insert(titles.index("API reference"), {"Notebooks": pages})
+    return config
+
+
+def _title(path: pathlib.Path) -> str:
+    """A notebook's first heading."""
+    for cell in json.loads(path.read_text())["cells"]:
+        heading = re.search(r"^# +(.+)$", "".join(cell["source"]), re.MULTILINE)
+        if cell["cell_type"] == "markdown" and heading:
+            return heading[1].replace("`", "")
+    return path.stem
+
+
+@event_priority(100)  # before mkdocs-jupyter looks for notebooks
+def on_files(files: Files, config: Any, **kwargs: Any) -> Files:
+    """Adds the notebooks and the pictures."""
+    del kwargs
+    found = [
+        *sorted(NOTEBOOKS.glob("*.ipynb")),
+        *sorted(RESULTS.glob("**/*.png")),
+    ]
+    for path in found:
+        base = ROOT if path.suffix == ".ipynb" else RESULTS.parent
+        files.append(
+            File(
+                path.relative_to(base).as_posix(),
+                str(base),
+                config.site_dir,
+                config.use_directory_urls,
+            )
+        )
+    return files
+
+
+def on_page_markdown(markdown: str, **kwargs: Any) -> str:
+    """Fills in what README.md and the results hold."""
+    del kwargs
+    for pattern, found in (
+        (r"^<!-- README: (.+) -->$", _table),
+        (r"^<!-- README section: (.+) -->$", _section),
+        (r"^<!-- picture: (\S+): (.+) -->$", _picture),
+    ):
+        markdown = re.sub(pattern, found, markdown, flags=re.MULTILINE)
+    return markdown
+
+
+def _readme(pattern: str, name: str) -> str:
+    text = (ROOT / "README.md").read_text()
+    found = re.search(pattern, text, flags=re.DOTALL | re.MULTILINE)
+    if found is None:
+        raise PluginError(f"README.md has no {name}")
+    return found[1].strip().replace("(benchmarks/results/", "(results/")
+
+
+def _table(match: re.Match[str]) -> str:
+    name = re.escape(match[1])
+    pattern = rf"<!-- begin: {name} -->\n(.*?)<!-- end: {name} -->"
+    return _readme(pattern, f"table {match[1]!r}") or EMPTY
+
+
+def _section(match: re.Match[str]) -> str:
+    pattern = rf"^## {re.escape(match[1])}\n(.*?)(?=^## |\Z)"
+    return _readme(pattern, f"section {match[1]!r}")
+
+
+def _picture(match: re.Match[str]) -> str:
+    path, text = match.groups()
+    return f"![{text}](results/{path})" if (RESULTS / path).is_file() else EMPTY

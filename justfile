@@ -1,0 +1,63 @@
+# Recipes for contributors: `just NAME`. docs/contributing.md lists the commands.
+
+bin := ".venv/bin"
+
+# List the recipes.
+default:
+    @just --list
+
+# Make the environment.
+setup:
+    python3 -m venv .venv
+    {{bin}}/pip install -e '.[dev,docs]'
+
+# Run the tests, or those of some paths: just test tests/transforms
+test *paths:
+    {{bin}}/pytest -n 2 {{paths}}
+
+# Run the examples in the docstrings.
+doctest:
+    {{bin}}/pytest -q --doctest-modules inna_optax
+
+# Check lint and format.
+lint:
+    {{bin}}/ruff check .
+    {{bin}}/ruff format --check .
+
+# Repair lint and format.
+fix:
+    {{bin}}/ruff check --fix .
+    {{bin}}/ruff format .
+
+# Check the types.
+types:
+    {{bin}}/mypy
+
+# Build the site; warnings, broken links and broken anchors are errors.
+docs:
+    {{bin}}/mkdocs build --strict
+
+# Show the site while it is written.
+serve:
+    {{bin}}/mkdocs serve
+
+# Measure what an update costs.
+bench *options:
+    {{bin}}/python benchmarks/step_cost.py {{options}}
+
+# Check that README.md's tables are those of the records.
+tables:
+    {{bin}}/python benchmarks/readme_tables.py --check
+
+# Build both archives, check them, and import the wheel from an environment of its own.
+release-check:
+    rm -rf dist build/wheel-env
+    {{bin}}/python -m build
+    {{bin}}/twine check --strict dist/*
+    python3 -m venv build/wheel-env
+    build/wheel-env/bin/pip install -q dist/*.whl
+    cd build && wheel-env/bin/python -c "import inna_optax; print(inna_optax.__version__)"
+
+# All that CI runs.
+ci:
+    .ci/run

@@ -1,0 +1,207 @@
+"""What the site says is true of this code, and it leaves no public name out."""
+
+import importlib
+import importlib.util
+import inspect
+import pathlib
+import re
+
+import jax
+import pytest
+
+ROOT = pathlib.Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+PAGES = sorted(DOCS.glob("*.md"))
+MODULES = ("", ".dynamics", ".landscapes", ".zoo", ".data", ".training")
+PUBLIC = [
+    (f"inna_optax{module}", name)
+    for module in MODULES
+    for name in importlib.import_module(f"inna_optax{module}").__all__
+    if name != "__version__"
+]
+BLOCK = re.compile(r"^( *)```python\n(.*?)^\1```$", flags=re.DOTALL | re.MULTILINE)
+
+
+def blocks():
+    # The blocks of integrations.md run in tests/integrations.
+    for page in PAGES:
+        if page.name == "integrations.md":
+            continue
+        text = page.read_text()
+        for match in BLOCK.finditer(text):
+            line = text[: match.start()].count("\n") + 1
+            yield pytest.param(
+                page, line, inspect.cleandoc(match[2]), id=f"{page.name}:{line}"
+            )
+
+
+@pytest.mark.parametrize(("page", "line", "code"), [*blocks()])
+def test_block_runs(page, line, code):
+    # Lines are counted as on the page, for the traceback.
+    exec(compile("\n" * line + code, page, "exec"), {"__name__": "__main__"})
+
+
+def test_pages_with_code_are_found():
+    assert {"index.md", "derivation.md", "faq.md"} <= {page.name for page in PAGES}
+
+
+def documented():
+    """The objects that the API pages name, by module and name."""
+    names = re.findall(
+        r"^(?:::: |\[\]\(\)\{ #)([\w.]+)",
+        "\n".join(page.read_text() for page in (DOCS / "api").glob("*.md")),
+        flags=re.MULTILINE,
+    )
+    return set(names)
+
+
+@pytest.mark.parametrize(("module", "name"), PUBLIC)
+def test_public_name_is_on_an_api_page(module, name):
+    assert {f"{module}.{name}", module} & documented()
+
+
+@pytest.mark.parametrize(("module", "name"), PUBLIC)
+def test_public_name_has_a_docstring(module, name):
+    value = getattr(importlib.import_module(module), name)
+    if inspect.isroutine(value) or inspect.isclass(value):
+        text = inspect.getdoc(value) or ""
+        generated = inspect.isclass(value) and text.startswith(f"{name}(")
+        assert text.strip(), name
+        assert not generated, f"{name} has only the docstring that NamedTuple makes"
+    else:  # A constant: a comment above it, or words on the API page.
+        pages = (page.read_text() for page in (DOCS / "api").glob("*.md"))
+        source = "".join(
+            path.read_text() for path in (ROOT / "inna_optax").rglob("*.py")
+        )
+        commented = re.search(rf"^#:.*\n(?:#:.*\n)*{name} = ", source, re.MULTILINE)
+        assert commented or any(f"`{name}` is" in page for page in pages)
+
+
+def test_directives_name_what_exists():
+    for path in documented():
+        parts = path.split(".")
+        for n in range(len(parts) - 1, 0, -1):
+            try:
+                found = importlib.import_module(".".join(parts[:n]))
+            except ModuleNotFoundError:
+                continue
+            for part in parts[n:]:
+                found = getattr(found, part)
+            break
+
+
+def test_directives_name_no_module_where_a_function_is_meant():
+    """`inna_optax.transforms.inna` is a module, and a function's name in its parent."""
+    for page in (DOCS / "api").glob("*.md"):
+        for path in re.findall(r"^::: ([\w.]+)$", page.read_text(), re.MULTILINE):
+            parent, name = path.rsplit(".", 1)
+            homes = {path, f"inna_optax.transforms.{name}"}
+            assert not (
+                callable(getattr(importlib.import_module(parent), name))
+                and parent.count(".") < 2
+                and any(map(_is_module, homes))
+            ), path
+
+
+def _is_module(path):
+    return (ROOT / f"{path.replace('.', '/')}.py").is_file()
+
+
+def test_pages_and_navigation_agree():
+    nav = re.findall(r"^ *- .*?([\w/-]+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.M)
+    pages = {path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")}
+    assert set(nav) == pages
+
+
+def test_tables_taken_from_readme_are_there():
+    readme = (ROOT / "README.md").read_text()
+    for page in PAGES:
+        for name in re.findall(r"^<!-- README: (.+) -->$", page.read_text(), re.M):
+            assert f"<!-- begin: {name} -->" in readme
+        for head in re.findall(
+            r"^<!-- README section: (.+) -->$", page.read_text(), re.M
+        ):
+            assert f"\n## {head}\n" in readme
+
+
+def test_citation_names_the_papers():
+    yaml = pytest.importorskip("yaml")
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    inna_optax = importlib.import_module("inna_optax")
+    assert citation["cff-version"] == "1.2.0"
+    assert str(citation["version"]) == inna_optax.__version__
+    assert citation["authors"]
+    assert citation["message"]
+    kinds = {(r["type"], r["year"], r["title"]) for r in citation["references"]}
+    thesis = "Inertial and Second-order Optimization Algorithms"
+    assert any(k == "thesis" and y == 2021 and thesis in t for k, y, t in kinds)
+    assert ("article", 2021, "An Inertial Newton Algorithm for Deep Learning") in kinds
+
+
+def test_changelog_has_the_version():
+    text = (ROOT / "CHANGELOG.md").read_text()
+    version = importlib.import_module("inna_optax").__version__
+    assert "## [Unreleased]" in text
+    assert version in text
+
+
+@pytest.fixture(scope="module")
+def translator():
+    """The extension that turns docstrings into Markdown, where griffe is there."""
+    pytest.importorskip("griffe")
+    path = DOCS / "docstrings.py"
+    spec = importlib.util.spec_from_file_location("docs_docstrings", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("rst", "markdown"),
+    [
+        (r"a :math:`\alpha` b", r"a $\alpha$ b"),
+        (
+            "see :func:`inna` and :class:`.Dataset`",
+            "see [`inna`][inna_optax.inna] and [`Dataset`][inna_optax.data.Dataset]",
+        ),
+        (":class:`optax.MultiSteps`", "`optax.MultiSteps`"),
+        (
+            "Castera, `Inertial\n  Newton <https://a.b/c>`_, 2021",
+            "Castera, [Inertial Newton](https://a.b/c), 2021",
+        ),
+    ],
+)
+def test_docstring_roles_become_markdown(translator, rst, markdown):
+    assert translator.to_markdown(rst).strip() == markdown
+
+
+def test_docstring_directives_become_markdown(translator):
+    text = "Head.\n\n.. math::\n  a = b\n\nText.\n\n.. note::\n  Mind this.\n"
+    assert translator.to_markdown(text).split("\n") == [
+        "Head.",
+        "",
+        "",
+        "$$",
+        "a = b",
+        "$$",
+        "",
+        "Text.",
+        "",
+        "",
+        "!!! note",
+        "",
+        "    Mind this.",
+        "",
+    ]
+
+
+def test_no_role_is_left_in_a_public_docstring(translator):
+    for module, name in PUBLIC:
+        value = getattr(importlib.import_module(module), name)
+        text = translator.to_markdown(inspect.getdoc(value) or "")
+        assert not re.search(r":\w+:`|^\s*\.\. \w+::|`_\b", text, re.MULTILINE), name
+
+
+def test_double_precision_is_not_left_on():
+    """Blocks run in this process: they must not change it for other tests."""
+    assert not jax.config.jax_enable_x64
