@@ -176,9 +176,9 @@ def table_3_1() -> str:
 
 def _provenance(record: dict) -> str:
     versions = ", ".join(f"{k} {v}" for k, v in record["versions"].items())
+    command = re.sub(r"--data-dir \S+", "--data-dir DIR", record["command"])
     return (
-        f"`{record['command']}`, {record['date']}, measured on {record['machine']};"
-        f" {versions}."
+        f"`{command}`, {record['date']}, measured on {record['machine']}; {versions}."
     )
 
 
