@@ -52,14 +52,15 @@ def head(
       ((100, 8, 8, 1), (360, 8, 8, 1))
     """
     train = _count("train_examples", train_examples, dataset.train_labels, dataset)
-    test = len(dataset.test_labels)
-    if test_examples is not None:
-        test = _count("test_examples", test_examples, dataset.test_labels, dataset)
-    return dataset._replace(
+    cut = dataset._replace(
         train_images=dataset.train_images[:train],
         train_labels=dataset.train_labels[:train],
-        test_images=dataset.test_images[:test],
-        test_labels=dataset.test_labels[:test],
+    )
+    if test_examples is None:
+        return cut
+    test = _count("test_examples", test_examples, dataset.test_labels, dataset)
+    return cut._replace(
+        test_images=dataset.test_images[:test], test_labels=dataset.test_labels[:test]
     )
 
 
