@@ -9,6 +9,7 @@ import json
 import pathlib
 import re
 import sys
+from collections.abc import Iterable
 
 import claims
 
@@ -44,23 +45,23 @@ def step_cost() -> str:
 
 def compare_digits() -> str:
     record = json.loads((RESULTS / "compare-digits" / "summary.json").read_text())
-    lines = [
-        "| optimizer | chosen | final training loss (best to worst)"
-        " | test accuracy (best to worst) |",
-        "|---|---|---|---|",
-    ]
+    columns = (
+        "optimizer | chosen | final training loss (best to worst)"
+        " | test accuracy (best to worst)"
+    )
+    rows = []
     for entry in record["optimizers"].values():
         chosen = ", ".join(
             f"`{name}={entry['hyperparameters'][name]:g}`" for name in entry["searched"]
         )
         loss, accuracy = entry["final_train_loss"], entry["final_test_accuracy"]
-        lines.append(
-            f"| {entry['label']} | {chosen}"
+        rows.append(
+            f"{entry['label']} | {chosen}"
             f" | {loss['mean']:.4f} ({loss['best']:.4f} to {loss['worst']:.4f})"
             f" | {accuracy['mean']:.1%} ({accuracy['best']:.1%} to"
-            f" {accuracy['worst']:.1%}) |"
+            f" {accuracy['worst']:.1%})"
         )
-    return "\n".join([*lines, "", _provenance(record)])
+    return _measured(columns, rows, record)
 
 
 def figures() -> str:
@@ -174,6 +175,13 @@ def table_3_1() -> str:
     return "\n".join([*lines, "", seconds, "", _provenance(record)])
 
 
+def _measured(columns: str, rows: Iterable[str], record: dict) -> str:
+    """A table, and below it where it comes from."""
+    rule = "|" + "---|" * len(columns.split(" | "))
+    lines = [f"| {columns} |", rule, *(f"| {row} |" for row in rows)]
+    return "\n".join([*lines, "", _provenance(record)])
+
+
 def _provenance(record: dict) -> str:
     versions = ", ".join(f"{k} {v}" for k, v in record["versions"].items())
     command = re.sub(r"--data-dir \S+", "--data-dir DIR", record["command"])
@@ -184,35 +192,33 @@ def _provenance(record: dict) -> str:
 
 def problems() -> str:
     record = json.loads((RESULTS / "problems.json").read_text())
-    lines = [
-        "| problem | data | parameters | first update after | images/s"
-        " | data in memory | largest memory |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for row in record["results"]:
-        lines.append(
-            f"| `{row['problem']}` | {row['dataset']} | {row['params']:,}"
-            f" | {row['starts_after_seconds']:.1f} s"
-            f" | {row['images_per_second']:,.0f} | {row['data_mib']:.0f} MiB"
-            f" | {row['with_evaluation_mib']:,.0f} MiB |"
-        )
-    return "\n".join([*lines, "", _provenance(record)])
+    columns = (
+        "problem | data | parameters | first update after | images/s"
+        " | data in memory | largest memory"
+    )
+    rows = (
+        f"`{row['problem']}` | {row['dataset']} | {row['params']:,}"
+        f" | {row['starts_after_seconds']:.1f} s"
+        f" | {row['images_per_second']:,.0f} | {row['data_mib']:.0f} MiB"
+        f" | {row['with_evaluation_mib']:,.0f} MiB"
+        for row in record["results"]
+    )
+    return _measured(columns, rows, record)
 
 
 def sweep() -> str:
     record = json.loads((RESULTS / "sweep.json").read_text())
-    lines = [
-        "| network | runs | vectorized / one after another | losses differ by |",
-        "|---|---|---|---|",
-    ]
-    for row in record["results"]:
-        median, low, high = row["vectorized_over_single"]
-        lines.append(
-            f"| `{row['problem']}` | {row['runs']}"
-            f" | {median:.2f} ({low:.2f} to {high:.2f})"
-            f" | {row['largest_relative_difference']:.0e} |"
+    columns = "network | runs | vectorized / one after another | losses differ by"
+    rows = (
+        "`{}` | {} | {:.2f} ({:.2f} to {:.2f}) | {:.0e}".format(
+            row["problem"],
+            row["runs"],
+            *row["vectorized_over_single"],
+            row["largest_relative_difference"],
         )
-    return "\n".join([*lines, "", _provenance(record)])
+        for row in record["results"]
+    )
+    return _measured(columns, rows, record)
 
 
 TABLES = {

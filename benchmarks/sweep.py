@@ -34,17 +34,16 @@ def measure(name: str, examples: int, updates: int, rounds: int) -> dict:
         PROBLEMS["digits"], PROBLEMS["digits"].paper, train_examples=examples
     )
     # The digits, enlarged to what the network takes.
-    images = np.asarray(digits.arrays.train_images)
+    images = digits.dataset.train_images
     if name != "digits":
-        images = np.repeat(images.repeat(4, axis=1).repeat(4, axis=2), 3, axis=3)
-    arrays = digits.arrays._replace(train_images=jnp.asarray(images))
+        images = images.repeat(4, axis=1).repeat(4, axis=2).repeat(3, axis=3)
     problem = PROBLEMS[name]
     setting = digits._replace(
         problem=problem,
-        arrays=arrays,
         dataset=digits.dataset._replace(train_images=images),
         batch_size=problem.batch_size,
     )
+    arrays = setting.arrays
     entry = problem.protocol.entry("inna")
     single = program_for(setting, entry.optimizer, entry.decay)
     many = vectorize(single)

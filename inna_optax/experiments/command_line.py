@@ -365,8 +365,6 @@ def _compare(arguments: argparse.Namespace, argv: Sequence[str]) -> int:
 def _figure(arguments: argparse.Namespace, argv: Sequence[str]) -> int:
     number, scale = arguments.number, arguments.scale
     _pick("figure", number, {**FIGURES, **COMPARISONS})
-    from inna_optax.experiments import reproduce
-
     if number in FIGURES:
         for name in ("data_dir", "data_note", "problems", "resume"):
             if getattr(arguments, name):
@@ -374,6 +372,8 @@ def _figure(arguments: argparse.Namespace, argv: Sequence[str]) -> int:
                     f"{_flag(name)} is for figures that train networks, which are"
                     f" {_names(COMPARISONS)}; figure {number} does not"
                 )
+        from inna_optax.experiments import reproduce
+
         reproduce.figure(number, scale, arguments.out, argv)
         return 0
     names = COMPARISONS[number].problems
@@ -393,7 +393,9 @@ def _figure(arguments: argparse.Namespace, argv: Sequence[str]) -> int:
         )
         for name in names
     }
-    reproduce.comparison(number, scale, settings, arguments.out, arguments.resume, argv)
+    from inna_optax.experiments.compare import compare_problems
+
+    compare_problems(number, scale, settings, arguments.out, arguments.resume, argv)
     return 0
 
 

@@ -1,5 +1,6 @@
 """Comparisons: a search for each entry, several seeds of the best, a summary."""
 
+import json
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -8,18 +9,20 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from inna_optax.experiments.experiment import Setting, program_for, provenance
+from inna_optax.experiments.experiment import Setting, program_for
 from inna_optax.experiments.figures.comparison import (
     describe_choice,
     describe_scale,
     draw_comparisons,
 )
+from inna_optax.experiments.figures.registry import COMPARISONS
 from inna_optax.experiments.figures.style import save
 from inna_optax.experiments.folders import new_folder
 from inna_optax.experiments.optimizers import Decay
-from inna_optax.experiments.problems import DATASETS
+from inna_optax.experiments.problems import DATASETS, PROBLEMS
 from inna_optax.experiments.progress import Bar, progress_bar
 from inna_optax.experiments.protocols import Entry, epochs_for, search_epochs_for
+from inna_optax.experiments.provenance import provenance
 from inna_optax.experiments.runs import Point, Record, train_runs
 from inna_optax.experiments.stopping import Stop, stop_signals
 from inna_optax.training import Program, write_json
@@ -59,6 +62,53 @@ def compare(
         soft_wrap=True,
     )
     return folder
+
+
+def compare_problems(
+    number: str,
+    scale: str,
+    settings: Mapping[str, Setting],
+    out: pathlib.Path | None,
+    resume: bool,
+    command: Sequence[str],
+) -> None:
+    """Trains the networks of a figure, each problem in a folder of its own.
+
+    With `resume` the runs that are in `out` are not made again.
+
+    Raises:
+      Stopped: if an end was asked for; the finished runs are on disk.
+    """
+    shown, stem = COMPARISONS[number], f"figure-{number}"
+    seeds = {name: getattr(PROBLEMS[name], scale).seeds for name in settings}
+    entries = {name: shown.entries(PROBLEMS[name].protocol) for name in settings}
+    folder = out if resume and out else new_folder(out, stem, f"{stem}.json", *settings)
+    total = sum(
+        images_of(setting, entries[name], seeds[name])
+        for name, setting in settings.items()
+    )
+    with stop_signals(folder) as stop, progress_bar(stem, total) as bar:
+        summaries = {
+            name: run_comparison(
+                setting,
+                entries[name],
+                seeds=range(seeds[name]),
+                folder=folder / name,
+                bar=bar,
+                stop=stop,
+            )
+            for name, setting in settings.items()
+        }
+    record = folder / f"{stem}.json"
+    result = {"figure": number, "scale": scale, "problems": summaries}
+    write_json(record, {**result, **provenance(command)})
+    written = json.loads(record.read_text())
+    paths = save(draw_comparisons(list(written["problems"].values())), folder, stem)
+    console = Console()
+    for summary in written["problems"].values():
+        console.print(summary_table(summary))
+    for path in (*paths, record):
+        console.print(str(path), soft_wrap=True)
 
 
 def images_of(setting: Setting, entries: Sequence[Entry], seeds: int) -> int:

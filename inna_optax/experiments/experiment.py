@@ -1,20 +1,19 @@
 """A problem with its data and an optimizer, ready for the engine."""
 
-import datetime
+import json
 import math
-import os
 import pathlib
-import shlex
-from collections.abc import Mapping, Sequence
-from importlib import metadata
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from inna_optax import data
 from inna_optax.experiments.errors import UserError
 from inna_optax.experiments.optimizers import Decay, Optimizer
 from inna_optax.experiments.problems import Problem, Scale
+from inna_optax.experiments.provenance import versions
 from inna_optax.experiments.tasks import make_task
 from inna_optax.training import Arrays, Program, make_program
 
@@ -23,13 +22,17 @@ class Setting(NamedTuple):
     """What all runs of a command share."""
 
     problem: Problem
-    dataset: data.Dataset  # its arrays are those of `arrays`
-    arrays: Arrays
+    dataset: data.Dataset  # its arrays are on the device
     batch_size: int
     epochs: int  # for an optimizer that uses each mini-batch once
     whole: tuple[int, int]  # training and test examples of the published setting
     each_batch_twice: bool = False  # by every optimizer, as in Figure 4.5
     data_note: str | None = None  # what the user says of the data
+
+    @property
+    def arrays(self) -> Arrays:
+        """The data, for the engine: the same arrays, not copies."""
+        return Arrays(*(jnp.asarray(getattr(self.dataset, k)) for k in Arrays._fields))
 
     def uses_per_batch(self, optimizer: Optimizer) -> int:
         """Gradient steps made on each mini-batch."""
@@ -97,22 +100,13 @@ def open_problem(
             f"--batch-size must be in [1, {train_examples}], the number of training"
             f" examples, got {batch_size}"
         )
-    arrays = Arrays(
-        *jax.device_put(
-            (
-                loaded.train_images,
-                loaded.train_labels,
-                loaded.test_images,
-                loaded.test_labels,
-            )
-        )
-    )
     # The device's copy is the only one.
-    loaded = loaded._replace(**arrays._asdict())
+    loaded = loaded._replace(
+        **{k: jax.device_put(getattr(loaded, k)) for k in Arrays._fields}
+    )
     return Setting(
         problem,
         loaded,
-        arrays,
         batch_size,
         scale.epochs,
         whole,
@@ -137,25 +131,6 @@ def program_for(setting: Setting, optimizer: Optimizer, decay: Decay | None) -> 
         batch_size=setting.batch_size,
         uses_per_batch=uses,
     )
-
-
-def versions() -> dict[str, str]:
-    """The versions of what computed a result."""
-    packages = ("inna-optax", "jax", "jaxlib", "optax", "flax")
-    return {name: metadata.version(name) for name in packages}
-
-
-def provenance(command: Sequence[str]) -> dict[str, Any]:
-    """Where a result comes from: the command, the day, the machine, the versions."""
-    devices = jax.devices()
-    cores = f"{os.cpu_count()} CPU cores"
-    accelerators = f"{len(devices)} x {devices[0].device_kind}"
-    return {
-        "command": shlex.join(["inna-optax", *command]),
-        "date": datetime.date.today().isoformat(),
-        "machine": cores if devices[0].platform == "cpu" else accelerators,
-        "versions": versions(),
-    }
 
 
 def history_row(row: Mapping[str, Any], run: int | None = None) -> dict[str, Any]:
@@ -210,18 +185,27 @@ def identity(record: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in record.items() if key not in results}
 
 
-def check_same_run(
-    path: pathlib.Path, found: Mapping[str, Any], expected: Mapping[str, Any]
-) -> None:
-    """Checks that the record at `path` is of the run that the command asks for.
+def read_record(path: pathlib.Path, expected: Mapping[str, Any]) -> dict[str, Any]:
+    """The record at `path`, after checking that it is of the run asked for.
 
     Raises:
-      UserError: naming the first difference.
+      FileNotFoundError: if there is none.
+      UserError: if the file is no record, or of another run; then naming the first
+        difference.
     """
-    found, expected = identity(found), identity(expected)
-    for key in {**expected, **found}:
-        if found.get(key) != expected.get(key):
+    try:
+        record = json.loads(path.read_text())
+        found = identity(record)
+        record["history"], record["final"]  # are there
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{path} is not a record of a run.") from error
+    wanted = identity(expected)
+    for key in {**wanted, **found}:
+        if found.get(key) != wanted.get(key):
             raise UserError(
                 f"--resume: {path} has {key} {found.get(key)!r}, the command says"
-                f" {expected.get(key)!r}"
+                f" {wanted.get(key)!r}"
             )
+    return record

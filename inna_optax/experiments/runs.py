@@ -1,9 +1,8 @@
 """Many runs of one optimizer, each kept on disk as soon as it is finished."""
 
-import json
 import math
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -13,15 +12,15 @@ import numpy as np
 from inna_optax.experiments.errors import UserError
 from inna_optax.experiments.experiment import (
     Setting,
-    check_same_run,
     history_row,
     is_finite,
+    read_record,
     run_record,
 )
 from inna_optax.experiments.progress import Bar
 from inna_optax.experiments.protocols import Entry, Hyperparameters
 from inna_optax.experiments.stopping import Stop
-from inna_optax.training import Program, fit, vectorize, write_json
+from inna_optax.training import Program, Progress, fit, vectorize, write_json
 
 Record = dict[str, Any]
 
@@ -75,14 +74,13 @@ def train_runs(
 def _read(setting: Setting, entry: Entry, point: Point, epochs: int) -> Record | None:
     """The finished run in the point's file, None if there is no file."""
     try:
-        record: Record = json.loads(point.path.read_text())
+        record = read_record(point.path, _record(setting, entry, point, []))
         final = record["final"]
         finished = final["epoch"] == epochs or not is_finite(final)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (KeyError, TypeError) as error:  # a run that has only begun
         raise UserError(f"{point.path} is not a record of a run.") from error
-    check_same_run(point.path, record, _record(setting, entry, point, []))
     if not finished:
         raise UserError(
             f"--resume: {point.path} ends after {final['epoch']} epochs, the command"
@@ -108,6 +106,26 @@ def _record(
     )
 
 
+def _watched(
+    setting: Setting,
+    program: Program,
+    seeds: Any,
+    hyperparameters: Mapping[str, Any],
+    epochs: int,
+    runs: int,
+    bar: Bar,
+    stop: Stop,
+) -> Iterator[Progress]:
+    """`fit` of one program of that many runs, shown on the bar, until an end."""
+    done = 0
+    for progress in fit(program, setting.arrays, seeds, hyperparameters, epochs):
+        new = progress.gradient_evaluations - done
+        bar.advance(new * setting.batch_size * runs)
+        done = progress.gradient_evaluations
+        yield progress
+        stop.check()
+
+
 def _train_one(
     setting: Setting,
     entry: Entry,
@@ -118,17 +136,14 @@ def _train_one(
     stop: Stop,
 ) -> Record:
     history: list[dict[str, Any]] = []
-    done = 0
-    for progress in fit(
-        program, setting.arrays, point.seed, point.hyperparameters, epochs
+    for progress in _watched(
+        setting, program, point.seed, point.hyperparameters, epochs, 1, bar, stop
     ):
-        bar.advance((progress.gradient_evaluations - done) * setting.batch_size)
-        done = progress.gradient_evaluations
         history += [history_row(row) for row in progress.rows]
         if progress.rows and not is_finite(history[-1]):
             break
-        stop.check()
-    left = epochs * program.gradient_evaluations_per_epoch - done
+    left = epochs * program.gradient_evaluations_per_epoch
+    left -= history[-1]["gradient_evaluations"]
     bar.skip(left * setting.batch_size)
     record = _record(setting, entry, point, history)
     write_json(point.path, record)
@@ -150,14 +165,13 @@ def _train_together(
         for name in points[0].hyperparameters
     }
     seeds = np.asarray([point.seed for point in points])
-    rows: list[dict[str, Any]] = []
-    done = 0
-    for progress in fit(vectorize(program), setting.arrays, seeds, stacked, epochs):
-        new = progress.gradient_evaluations - done
-        bar.advance(new * setting.batch_size * len(points))
-        done = progress.gradient_evaluations
-        rows += progress.rows
-        stop.check()
+    rows = [
+        row
+        for progress in _watched(
+            setting, vectorize(program), seeds, stacked, epochs, len(points), bar, stop
+        )
+        for row in progress.rows
+    ]
     records: list[Record] = []
     for i, point in enumerate(points):
         history = [history_row(row, i) for row in rows]

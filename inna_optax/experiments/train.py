@@ -1,6 +1,5 @@
 """The command `inna-optax train`."""
 
-import json
 import pathlib
 from collections.abc import Mapping
 from typing import Any
@@ -13,10 +12,10 @@ from rich.table import Table
 from inna_optax.experiments.errors import UserError
 from inna_optax.experiments.experiment import (
     Setting,
-    check_same_run,
     history_row,
     is_finite,
     program_for,
+    read_record,
     run_record,
 )
 from inna_optax.experiments.folders import new_folder
@@ -132,13 +131,11 @@ def _history_to_resume(
     folder: pathlib.Path, expected: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     """The history in `folder`, after checking that it is of the run asked for."""
-    path = folder / RECORD
     try:
-        record = json.loads(path.read_text())
-        history: list[dict[str, Any]] = record["history"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is not a record of a run.") from error
-    check_same_run(path, record, expected)
+        record = read_record(folder / RECORD, expected)
+    except FileNotFoundError as error:
+        raise UserError(f"{folder / RECORD} is not a record of a run.") from error
+    history: list[dict[str, Any]] = record["history"]
     return history
 
 

@@ -4,7 +4,6 @@ import importlib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from inna_optax.experiments.optimizers import OPTIMIZERS, Decay
 from inna_optax.experiments.protocols import Entry as Compared
 from inna_optax.experiments.protocols import Protocol
 
@@ -54,13 +53,10 @@ def _all_of_the_chapter(protocol: Protocol) -> list[Compared]:
 def _alpha_and_beta(protocol: Protocol) -> list[Compared]:
     """INNA at the four choices of section 2.6.2.1."""
     return [
-        Compared(
-            f"inna-alpha{alpha}-beta{beta}",
-            f"INNA, α = {alpha}, β = {beta}",
-            OPTIMIZERS["inna"],
-            {},
-            protocol.decay,
-            {"alpha": alpha, "beta": beta},
+        protocol.entry("inna")._replace(
+            name=f"inna-alpha{alpha}-beta{beta}",
+            label=f"INNA, α = {alpha}, β = {beta}",
+            fixed={"alpha": alpha, "beta": beta},
         )
         for alpha, beta in ((0.1, 0.1), (0.5, 0.1), (0.5, 0.5), (0.5, 1.0))
     ]
@@ -68,19 +64,15 @@ def _alpha_and_beta(protocol: Protocol) -> list[Compared]:
 
 def _decays(protocol: Protocol) -> list[Compared]:
     """INNA with steps gamma_0 k^(-q), and Adam."""
-    return [
-        *(
-            Compared(
-                f"inna-power-1-{n}",
-                f"INNA, k^(-1/{n})",
-                OPTIMIZERS["inna"],
-                {},
-                Decay(1 / n, protocol.decay.each),
-            )
-            for n in (2, 4, 8, 16)
-        ),
-        protocol.entry("adam"),
+    inna = [
+        protocol.entry("inna")._replace(
+            name=f"inna-power-1-{n}",
+            label=f"INNA, k^(-1/{n})",
+            decay=protocol.decay._replace(power=1 / n),
+        )
+        for n in (2, 4, 8, 16)
     ]
+    return [*inna, protocol.entry("adam")]
 
 
 _CHAPTER_2 = ("mnist-nin", "cifar10-nin", "cifar100-nin")
