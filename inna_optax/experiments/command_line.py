@@ -65,12 +65,30 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--resume",
         action="store_true",
-        help="go on with the run in --out, from its last checkpoint",
+        help="go on with the run in --out, from its last checkpoint; a larger --epochs"
+        " extends it",
     )
     train.add_argument(
         "--tensorboard",
         action="store_true",
         help="also write scalars for TensorBoard (extra 'tensorboard')",
+    )
+    train.add_argument(
+        "--mesh",
+        type=_mesh_sizes,
+        metavar="data=N,model=N",
+        help="devices along which the mini-batches are split, and the parameters"
+        " (default: one device; with --distributed all devices along data)",
+    )
+    train.add_argument(
+        "--distributed",
+        nargs="?",
+        const=(),
+        type=_process,
+        metavar="HOST:PORT,PROCESSES,ID",
+        help="train together with other processes: where process 0 listens, how many"
+        " there are, which this is (default: as jax.distributed finds them on a TPU"
+        " slice or in a SLURM or MPI job); needs --out with a folder that all see",
     )
 
     compare = commands.add_parser(
@@ -213,6 +231,37 @@ def _seed(text: str) -> int:
     return int(text)
 
 
+def _mesh_sizes(text: str) -> dict[str, int]:
+    """The sizes of a mesh's axes."""
+    sizes: dict[str, int] = {}
+    for part in text.split(","):
+        axis, _, size = part.partition("=")
+        if axis not in ("data", "model") or axis in sizes or not size.isdecimal():
+            raise argparse.ArgumentTypeError(
+                f"must be like data=4,model=2, either axis once, got {text!r}"
+            )
+        sizes[axis] = _count(size)
+    return sizes
+
+
+def _process(text: str) -> tuple[str, int, int]:
+    """The address of the first process, their number, and which this one is."""
+    address, *numbers = text.split(",")
+    host, _, port = address.rpartition(":")
+    if not (
+        host and port.isdecimal() and [n.isdecimal() for n in numbers] == [True] * 2
+    ):
+        raise argparse.ArgumentTypeError(
+            f"must be like 10.0.0.1:1234,2,0, got {text!r}"
+        )
+    processes, index = map(int, numbers)
+    if index >= processes:
+        raise argparse.ArgumentTypeError(
+            f"the process must be in [0, {processes}), got {index}"
+        )
+    return address, processes, index
+
+
 def _pick(kind: str, name: str, table: Mapping[str, Any]) -> Any:
     """The entry of that name, or an error that names the nearest."""
     if name in table:
@@ -307,7 +356,9 @@ def _open(
     )
 
 
-def _open_one(problem: Problem, scale: Scale, arguments: argparse.Namespace) -> Any:
+def _open_one(
+    problem: Problem, scale: Scale, arguments: argparse.Namespace, **options: Any
+) -> Any:
     """The same for `train` and `compare`, which have more options."""
     if arguments.dataset:
         _pick("--dataset", arguments.dataset, dict.fromkeys(problem.datasets))
@@ -319,10 +370,40 @@ def _open_one(problem: Problem, scale: Scale, arguments: argparse.Namespace) -> 
         train_examples=arguments.train_examples,
         batch_size=arguments.batch_size,
         each_batch_twice=arguments.each_batch_twice,
+        **options,
     )
 
 
+def _join(arguments: argparse.Namespace) -> None:
+    """Joins the processes that train together: before JAX computes anything."""
+    if arguments.distributed is None:
+        return
+    if arguments.out is None:
+        raise UserError("--distributed needs --out with a folder that all see")
+    import jax
+
+    try:
+        jax.distributed.initialize(*arguments.distributed)
+    except (RuntimeError, ValueError) as error:
+        raise UserError(f"--distributed: {str(error).splitlines()[0]}") from error
+
+
+def _mesh(arguments: argparse.Namespace) -> Any:
+    """The mesh that the user asked for, None for one device."""
+    if arguments.mesh is None and arguments.distributed is None:
+        return None
+    import jax
+
+    from inna_optax.training import make_mesh
+
+    try:
+        return make_mesh(arguments.mesh or {"data": jax.device_count()})
+    except ValueError as error:
+        raise UserError(f"--mesh: {error}") from error
+
+
 def _train(arguments: argparse.Namespace) -> int:
+    _join(arguments)
     problem = _pick("problem", arguments.problem, PROBLEMS)
     optimizer = _pick("optimizer", arguments.optimizer, OPTIMIZERS)
     hyperparameters = _hyperparameters(optimizer, arguments)
@@ -330,7 +411,7 @@ def _train(arguments: argparse.Namespace) -> int:
     from inna_optax.experiments.train import train
 
     return train(
-        _open_one(problem, problem.paper, arguments),
+        _open_one(problem, problem.paper, arguments, mesh=_mesh(arguments)),
         optimizer,
         hyperparameters,
         seed=arguments.seed,

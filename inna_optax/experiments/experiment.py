@@ -6,8 +6,8 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
+from jax.sharding import Mesh
 
 from inna_optax import data
 from inna_optax.experiments.errors import UserError
@@ -15,7 +15,7 @@ from inna_optax.experiments.optimizers import Decay, Optimizer
 from inna_optax.experiments.problems import Problem, Scale
 from inna_optax.experiments.provenance import versions
 from inna_optax.experiments.tasks import make_task
-from inna_optax.training import Arrays, Program, make_program
+from inna_optax.training import Arrays, Program, make_program, put_examples
 
 
 class Setting(NamedTuple):
@@ -28,6 +28,7 @@ class Setting(NamedTuple):
     whole: tuple[int, int]  # training and test examples of the published setting
     each_batch_twice: bool = False  # by every optimizer, as in Figure 4.5
     data_note: str | None = None  # what the user says of the data
+    mesh: Mesh | None = None  # the devices, None for the default one
 
     @property
     def arrays(self) -> Arrays:
@@ -47,6 +48,7 @@ class Setting(NamedTuple):
             "train_examples": len(self.dataset.train_labels),
             "test_examples": len(self.dataset.test_labels),
             "batch_size": self.batch_size,
+            **({"mesh": dict(self.mesh.shape)} if self.mesh else {}),
         }
 
 
@@ -60,6 +62,7 @@ def open_problem(
     batch_size: int | None = None,
     each_batch_twice: bool = False,
     data_note: str | None = None,
+    mesh: Mesh | None = None,
 ) -> Setting:
     """Loads the problem's data and puts them on the device.
 
@@ -73,6 +76,7 @@ def open_problem(
       batch_size: the problem's if None.
       each_batch_twice: whether every optimizer makes two steps on a mini-batch.
       data_note: what records and pictures say of the data.
+      mesh: the devices; the default one if None.
 
     Raises:
       UserError: if the data are not found or not as they must be, or a number is
@@ -100,10 +104,14 @@ def open_problem(
             f"--batch-size must be in [1, {train_examples}], the number of training"
             f" examples, got {batch_size}"
         )
-    # The device's copy is the only one.
-    loaded = loaded._replace(
-        **{k: jax.device_put(getattr(loaded, k)) for k in Arrays._fields}
-    )
+    if mesh and batch_size % mesh.shape["data"]:
+        raise UserError(
+            f"--batch-size must be a multiple of the {mesh.shape['data']} parts that"
+            f" --mesh makes of it, got {batch_size}"
+        )
+    # The devices' copy is the only one.
+    placed: Any = {k: put_examples(getattr(loaded, k), mesh) for k in Arrays._fields}
+    loaded = loaded._replace(**placed)
     return Setting(
         problem,
         loaded,
@@ -112,6 +120,7 @@ def open_problem(
         whole,
         each_batch_twice,
         data_note,
+        mesh,
     )
 
 
@@ -130,6 +139,7 @@ def program_for(setting: Setting, optimizer: Optimizer, decay: Decay | None) -> 
         examples=examples,
         batch_size=setting.batch_size,
         uses_per_batch=uses,
+        mesh=setting.mesh,
     )
 
 
@@ -180,8 +190,8 @@ def run_record(
 
 
 def identity(record: Mapping[str, Any]) -> dict[str, Any]:
-    """What tells one run from another, whatever came of it."""
-    results = ("history", "final", "versions")
+    """What tells one run from another, whatever came of it and wherever it was made."""
+    results = ("history", "final", "versions", "mesh")
     return {key: value for key, value in record.items() if key not in results}
 
 

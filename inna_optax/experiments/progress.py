@@ -55,7 +55,7 @@ class Bar:
 
 
 @contextlib.contextmanager
-def progress_bar(description: str, total: int) -> Iterator[Bar]:
+def progress_bar(description: str, total: int, *, shown: bool = True) -> Iterator[Bar]:
     """A bar of `total` images on stderr, where it does not mix with results."""
     with Progress(
         TextColumn("{task.description}"),
@@ -66,6 +66,6 @@ def progress_bar(description: str, total: int) -> Iterator[Bar]:
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=Console(stderr=True, quiet=not shown),
     ) as progress:
         yield Bar(progress, description, total)

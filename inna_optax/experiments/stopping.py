@@ -7,6 +7,8 @@ import threading
 from collections.abc import Iterator
 from types import FrameType
 
+from inna_optax.training.processes import largest
+
 
 class Stopped(Exception):  # noqa: N818 (nothing went wrong)
     """The user or the system asked for an end, and what was done is kept."""
@@ -25,13 +27,14 @@ class Stop:
         self.signum: int | None = None
 
     def check(self) -> None:
-        """Ends here if an end was asked for.
+        """Ends here if an end was asked for, of any of the processes.
 
         Raises:
           Stopped: if so.
         """
-        if self.signum is not None:
-            raise Stopped(self.signum, self.folder)
+        signum = largest(self.signum or 0)
+        if signum:
+            raise Stopped(signum, self.folder)
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
-import jax.numpy as jnp
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -28,6 +28,9 @@ from inna_optax.training import (
     Program,
     Resume,
     fit,
+    is_first,
+    wait_for_all,
+    with_places,
     write_history,
     write_json,
 )
@@ -59,12 +62,14 @@ def train(
     program = program_for(setting, optimizer, decay)
     name = f"train-{setting.problem.name}-{optimizer.name}"
     folder = out if resume and out else new_folder(out, name, RECORD, CHECKPOINTS)
+    first = is_first()  # of the processes: the one that writes and speaks
 
     def record(history: list[dict[str, Any]]) -> dict[str, Any]:
         return run_record(setting, optimizer, decay, hyperparameters, seed, history)
 
     history = _history_to_resume(folder, record([])) if resume else []
-    if not resume:
+    wait_for_all("the folder is read")
+    if first and not resume:
         # Before anything is computed: a run killed in its first epoch can go on.
         write_json(folder / RECORD, record([]))
     checkpoints = Checkpoints(folder / CHECKPOINTS)
@@ -72,12 +77,12 @@ def train(
     done = start_from.gradient_evaluations if start_from else 0
     total = setting.epochs * program.gradient_evaluations_per_epoch
 
-    console = Console()
+    console = Console(quiet=not first)
     title = f"{setting.problem.name}: {optimizer.label}"
     with (
-        scalar_writer(folder, tensorboard, done) as write_scalars,
+        scalar_writer(folder, tensorboard and first, done) as write_scalars,
         stop_signals(folder) as stop,
-        progress_bar(title, (total - done) * setting.batch_size) as bar,
+        progress_bar(title, (total - done) * setting.batch_size, shown=first) as bar,
     ):
         # A run that has diverged has ended, whatever epochs are left.
         ended = bool(history) and not is_finite(history[-1])
@@ -98,8 +103,9 @@ def train(
                 # In this order: what the checkpoint has and the record lacks is
                 # measured again, what the record has more is dropped.
                 checkpoints.save(progress.run, done)
-                write_history(folder / "history.csv", history)
-                write_json(folder / RECORD, record(history))
+                if first:
+                    write_history(folder / "history.csv", history)
+                    write_json(folder / RECORD, record(history))
                 for row in history[-len(progress.rows) :]:
                     write_scalars(row)
                 bar.log(
@@ -117,7 +123,7 @@ def train(
     console.print(_result_table(setting, optimizer, history[-1]))
     console.print(f"Records: {folder / RECORD}", soft_wrap=True)
     if not is_finite(history[-1]):
-        Console(stderr=True).print(
+        Console(stderr=True, quiet=not first).print(
             f"inna-optax: the training loss is not finite after epoch"
             f" {history[-1]['epoch']}: the run stopped there; try a smaller"
             " --learning-rate.",
@@ -150,8 +156,8 @@ def _restore(
     updates = checkpoints.latest()
     if updates is None:
         return None, []
-    like = jax.eval_shape(program.start, jnp.uint32(seed), dict(hyperparameters))
-    run = checkpoints.restore(like, updates)
+    like = jax.eval_shape(program.start, np.uint32(seed), dict(hyperparameters))
+    run = checkpoints.restore(with_places(like, program.mesh), updates)
     history = [row for row in history if row["gradient_evaluations"] <= updates]
     seconds = history[-1]["seconds"] if history else 0.0
     return Resume(run, updates, len(history), seconds), history

@@ -2,6 +2,13 @@
 
 from inna_optax.training.checkpoints import Checkpoints
 from inna_optax.training.fit import Progress, Resume, fit
+from inna_optax.training.mesh import (
+    array_shardings,
+    make_mesh,
+    put_examples,
+    with_places,
+)
+from inna_optax.training.processes import is_first, wait_for_all
 from inna_optax.training.program import Arrays, Program, Run, make_program, vectorize
 from inna_optax.training.records import write_history, write_json
 from inna_optax.training.task import Task
@@ -14,9 +21,15 @@ __all__ = [
     "Resume",
     "Run",
     "Task",
+    "array_shardings",
     "fit",
+    "is_first",
+    "make_mesh",
     "make_program",
+    "put_examples",
     "vectorize",
+    "wait_for_all",
+    "with_places",
     "write_history",
     "write_json",
 ]

@@ -1,4 +1,8 @@
-"""Checkpoints of a run, by orbax."""
+"""Checkpoints of a run, by orbax.
+
+On a mesh each device's part is stored, and several processes store theirs together: the
+folder must be one that all of them see.  A checkpoint can be restored on another mesh.
+"""
 
 import pathlib
 from typing import Any
@@ -40,7 +44,7 @@ class Checkpoints:
         return self._manager.latest_step()
 
     def restore(self, like: Run, updates: int) -> Run:
-        """The run stored then, in the structure, shapes and types of `like`."""
+        """The run stored then, in the structure, shapes, types and places of `like`."""
         names = _named(like)
         stored = self._manager.restore(
             updates, args=self._ocp.args.StandardRestore(names)

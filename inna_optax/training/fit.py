@@ -5,9 +5,9 @@ from collections.abc import Callable, Generator, Iterator
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
+from inna_optax.training.processes import of_first
 from inna_optax.training.program import Arrays, Hyperparameters, Program, Run
 
 Row = dict[str, Any]
@@ -72,7 +72,7 @@ def fit(
     start = program.start
     train = jax.jit(program.train, donate_argnums=0)
     evaluate: Callable[..., Any] = jax.jit(program.evaluate)
-    seed = jnp.asarray(seed, jnp.uint32)
+    seed = np.asarray(seed, np.uint32)
     per_epoch = program.gradient_evaluations_per_epoch
 
     run, updates, rows, before = resume or (start(seed, hyperparameters), 0, 0, 0.0)
@@ -113,6 +113,6 @@ def fit(
         run, loss = train(run, hyperparameters, data, epoch, first, last)
         loss = np.asarray(loss)  # waits for it
         taken = max(time.monotonic() - called, 1e-6)
-        part = max(1, round((last - first) * PART_SECONDS / taken))
+        part = of_first(max(1, round((last - first) * PART_SECONDS / taken)))
         updates += last - first
         yield Progress(run, updates, loss, [])

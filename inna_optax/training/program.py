@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
+from jax.sharding import Mesh
 
+from inna_optax.training.mesh import place, split
 from inna_optax.training.task import PyTree, Task
 
 Hyperparameters = Mapping[str, Any]
@@ -50,6 +52,7 @@ class Program(NamedTuple):
     evaluate: Callable[[Run, jax.Array, jax.Array, jax.Array], dict[str, jax.Array]]
     gradient_evaluations_per_epoch: int
     evaluation_batch: int
+    mesh: Mesh | None  # the devices, None for the default one
 
 
 def make_program(
@@ -60,6 +63,7 @@ def make_program(
     batch_size: int,
     uses_per_batch: int = 1,
     evaluation_batch: int = 500,
+    mesh: Mesh | None = None,
 ) -> Program:
     """The functions of one run.
 
@@ -75,15 +79,26 @@ def make_program(
         own mask, with batch normalization each moves the running averages, so that
         a mini-batch used twice counts twice in them.
       evaluation_batch: examples evaluated at once.
+      mesh: the devices, from :func:`.make_mesh`; the default device if None.  Along
+        its axis ``data`` a mini-batch is split, along ``model`` the parameters are,
+        see :func:`.array_shardings`.
 
     Returns:
       A :class:`Program`.
 
     Raises:
-      ValueError: if ``batch_size`` is outside its range.
+      ValueError: if ``batch_size`` is outside its range, or not a multiple of the
+        number of parts that the mesh makes of it.
     """
     if not 1 <= batch_size <= examples:
         raise ValueError(f"batch_size must be in [1, {examples}], got {batch_size}.")
+    parts = mesh.shape["data"] if mesh else 1
+    if batch_size % parts:
+        raise ValueError(
+            f"batch_size must be a multiple of the mesh's data axis, {parts}, got"
+            f" {batch_size}."
+        )
+    evaluation_batch += -evaluation_batch % parts
     batches_per_epoch = examples // batch_size
     gradient = jax.value_and_grad(task.loss, has_aux=True)
 
@@ -91,7 +106,8 @@ def make_program(
         params, model_state = task.init(jax.random.key(seed))
         opt_state = make_solver(hyperparameters).init(params)
         # A copy: a run is donated, the caller's seed is not.
-        return Run(jnp.array(seed, jnp.uint32), params, opt_state, model_state)
+        run = Run(jnp.array(seed, jnp.uint32), params, opt_state, model_state)
+        return place(run, mesh)
 
     def train(
         run: Run,
@@ -114,13 +130,13 @@ def make_program(
             (loss, model_state), grads = gradient(
                 run.params,
                 run.model_state,
-                data.train_images[batch],
-                data.train_labels[batch],
+                split(data.train_images[batch], mesh),
+                split(data.train_labels[batch], mesh),
                 jax.random.fold_in(step_key, count),
             )
             updates, opt_state = solver.update(grads, run.opt_state, run.params)
             params = optax.apply_updates(run.params, updates)
-            run = Run(run.seed, params, opt_state, model_state)
+            run = place(Run(run.seed, params, opt_state, model_state), mesh)
             return run, total + loss.astype(total.dtype)
 
         run, total = jax.lax.fori_loop(first, last, update, (run, jnp.zeros(())))
@@ -130,17 +146,27 @@ def make_program(
         run: Run, images: jax.Array, labels: jax.Array, first: jax.Array
     ) -> dict[str, jax.Array]:
         count = len(labels)
-        indices = first + jnp.arange(min(evaluation_batch, count))
+        size = min(evaluation_batch, count)
+        indices = first + jnp.arange(size + -size % parts)
         # Beyond the last example stand copies of it, which weigh nothing.
         batch, weights = jnp.minimum(indices, count - 1), indices < count
         metrics = task.metrics(
-            run.params, run.model_state, images[batch], labels[batch]
+            run.params,
+            run.model_state,
+            split(images[batch], mesh),
+            split(labels[batch], mesh),
         )
         metrics["loss"] = metrics["loss"] + task.penalty(run.params)
         return {name: jnp.sum(weights * value) for name, value in metrics.items()}
 
     return Program(
-        start, train, evaluate, batches_per_epoch * uses_per_batch, evaluation_batch
+        # On a mesh compiled as a whole, so that no device ever holds all of it.
+        jax.jit(start) if mesh else start,
+        train,
+        evaluate,
+        batches_per_epoch * uses_per_batch,
+        evaluation_batch,
+        mesh,
     )
 
 

@@ -401,6 +401,30 @@ def test_scalars_without_their_package(tmp_path, monkeypatch, capsys):
             "compare --train-examples 2000",
             "--train-examples must be in [1, 1437] for digits, got 2000",
         ),
+        (
+            "train digits --optimizer inna --mesh data=4,rows=2",
+            "must be like data=4,model=2, either axis once, got 'data=4,rows=2'",
+        ),
+        (
+            "train digits --optimizer inna --mesh data=9",
+            "--mesh: data=9 takes 9 devices, and there are 8",
+        ),
+        (
+            "train digits --optimizer inna --mesh data=8 --batch-size 30",
+            "--batch-size must be a multiple of the 8 parts that --mesh makes of it",
+        ),
+        (
+            "train digits --optimizer inna --distributed localhost:1,2",
+            "must be like 10.0.0.1:1234,2,0, got 'localhost:1,2'",
+        ),
+        (
+            "train digits --optimizer inna --distributed localhost:1,2,2",
+            "the process must be in [0, 2), got 2",
+        ),
+        (
+            "train digits --optimizer inna --distributed localhost:1,2,0",
+            "--distributed needs --out with a folder that all see",
+        ),
         ("figure 4.6 --problems e,g", "figure 4.6: problem 'g' is unknown"),
         ("figure 4.6 --data-dir .", "cifar10 was not found in"),
         ("figure 2.1 --problems e", "--problems is for figures that train networks"),

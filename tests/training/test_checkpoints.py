@@ -4,10 +4,15 @@ import numpy as np
 import pytest
 
 from inna_optax import inna
-from inna_optax.training import Checkpoints, Run
+from inna_optax.training import (
+    Checkpoints,
+    Run,
+    array_shardings,
+    make_mesh,
+    with_places,
+)
 
 
-@pytest.mark.filterwarnings("ignore:Sharding info not provided")
 def test_restores_what_was_saved(tmp_path):
     params = {"layer": {"kernel": jnp.arange(6.0).reshape(2, 3), "bias": jnp.ones(3)}}
     run = Run(jnp.uint32(3), params, inna(0.1).init(params), {})
@@ -21,7 +26,7 @@ def test_restores_what_was_saved(tmp_path):
 
     again = Checkpoints(tmp_path / "checkpoints")
     assert again.latest() == 3
-    like = jax.eval_shape(lambda: run)
+    like = with_places(jax.eval_shape(lambda: run), None)
     restored = again.restore(like, 3)
     again.close()
     assert jax.tree.structure(restored) == jax.tree.structure(run)
@@ -32,4 +37,20 @@ def test_restores_what_was_saved(tmp_path):
             for p in (tmp_path / "checkpoints").iterdir()
         )
         == 2
+    )
+
+
+@pytest.mark.parametrize("sizes", [None, {"data": 2, "model": 2}, {"model": 4}])
+def test_restores_on_other_devices(tmp_path, sizes):
+    params = {"kernel": jnp.arange(24.0).reshape(6, 4), "bias": jnp.ones(3)}
+    run = Run(jnp.uint32(3), params, inna(0.1).init(params), {})
+    parts = array_shardings(run, make_mesh({"data": 4, "model": 2}))
+    checkpoints = Checkpoints(tmp_path / "checkpoints")
+    checkpoints.save(jax.device_put(run, parts), 1)
+    mesh = make_mesh(sizes) if sizes else None
+    restored = checkpoints.restore(with_places(jax.eval_shape(lambda: run), mesh), 1)
+    checkpoints.close()
+    jax.tree.map(np.testing.assert_array_equal, restored, run)
+    assert len(restored.params["kernel"].sharding.device_set) == (
+        mesh.size if mesh else 1
     )

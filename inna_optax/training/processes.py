@@ -1,0 +1,34 @@
+"""Several processes that train one run together, joined by ``jax.distributed``.
+
+All run the same program; what each would decide by its own clock or signals they must
+decide together, or one waits for ever for another.
+"""
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+
+
+def is_first() -> bool:
+    """Whether this process writes the records; true if there is one process."""
+    return jax.process_index() == 0
+
+
+def of_first(value: int) -> int:
+    """The first process's value, in all."""
+    if jax.process_count() == 1:
+        return value
+    return int(multihost_utils.broadcast_one_to_all(np.int32(value)))
+
+
+def largest(value: int) -> int:
+    """The largest of all processes' values, in all."""
+    if jax.process_count() == 1:
+        return value
+    return int(np.max(multihost_utils.process_allgather(np.int32(value))))
+
+
+def wait_for_all(where: str) -> None:
+    """Returns when all processes have come to the place of that name."""
+    if jax.process_count() > 1:
+        multihost_utils.sync_global_devices(where)
