@@ -2,6 +2,7 @@
 
 import pathlib
 import re
+import shlex
 import subprocess
 import sys
 
@@ -9,6 +10,9 @@ import jax
 import jax.numpy as jnp
 import pytest
 
+from inna_optax.experiments.command_line import make_parser
+from inna_optax.experiments.optimizers import OPTIMIZERS as OPTIMIZERS_BY_NAME
+from inna_optax.experiments.problems import PROBLEMS
 from tests.transforms.optimizers import OPTIMIZERS
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -19,6 +23,24 @@ SNIPPETS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 @pytest.mark.parametrize("snippet", SNIPPETS)
 def test_snippet_runs(snippet):
     exec(compile(snippet, "README.md", "exec"), {})
+
+
+COMMANDS = [
+    line.split("#")[0]
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+    for block in re.findall(r"```sh\n(.*?)```", page.read_text(), flags=re.DOTALL)
+    for line in block.splitlines()
+    if re.match(r"(\w+=\S+ )*inna-optax ", line)
+]
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_command_can_be_typed(line):
+    _, _, typed = line.partition("inna-optax ")
+    arguments = make_parser().parse_args(shlex.split(typed))
+    tables = {"optimizer": OPTIMIZERS_BY_NAME, "problem": PROBLEMS}
+    for name, table in tables.items():
+        assert getattr(arguments, name, next(iter(table))) in table
 
 
 def test_printed_output_is_what_the_snippet_prints(capsys):

@@ -30,7 +30,8 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """What can be typed."""
     parser = _Parser(
         prog="inna-optax",
         description="INNA and Step-Tuned SGD: the experiments of the papers.",
@@ -501,7 +502,7 @@ def _run(arguments: argparse.Namespace, argv: Sequence[str]) -> int:
 
 def main(argv: Sequence[str]) -> int:
     """Runs the command that `argv` names; returns the exit status."""
-    arguments = _parser().parse_args(argv)
+    arguments = make_parser().parse_args(argv)
     try:
         return _run(arguments, argv)
     except UserError as error:
