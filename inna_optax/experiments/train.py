@@ -28,12 +28,11 @@ from inna_optax.training import (
     Program,
     Resume,
     fit,
-    is_first,
-    wait_for_all,
     with_places,
     write_history,
     write_json,
 )
+from inna_optax.training.processes import is_first, wait_for_all
 
 RECORD, CHECKPOINTS = "results.json", "checkpoints"
 

@@ -8,7 +8,6 @@ from inna_optax.training.mesh import (
     put_examples,
     with_places,
 )
-from inna_optax.training.processes import is_first, wait_for_all
 from inna_optax.training.program import Arrays, Program, Run, make_program, vectorize
 from inna_optax.training.records import write_history, write_json
 from inna_optax.training.task import Task
@@ -23,12 +22,10 @@ __all__ = [
     "Task",
     "array_shardings",
     "fit",
-    "is_first",
     "make_mesh",
     "make_program",
     "put_examples",
     "vectorize",
-    "wait_for_all",
     "with_places",
     "write_history",
     "write_json",

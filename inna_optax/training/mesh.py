@@ -83,8 +83,8 @@ def array_shardings(tree: Any, mesh: Mesh) -> Any:
       >>> import jax
       >>> from inna_optax.training import array_shardings, make_mesh
       >>> kernel = jax.ShapeDtypeStruct((784, 30), float)
-      >>> array_shardings(kernel, make_mesh({"data": 1})).spec
-      PartitionSpec(None, 'model')
+      >>> tuple(array_shardings(kernel, make_mesh({"data": 1})).spec)
+      (None, 'model')
     """
     parts = mesh.shape["model"]
 
@@ -100,7 +100,22 @@ def array_shardings(tree: Any, mesh: Mesh) -> Any:
 
 
 def with_places(tree: Any, mesh: Mesh | None) -> Any:
-    """Shapes as :func:`jax.eval_shape` gives them, with the places of their arrays."""
+    """Shapes as :func:`jax.eval_shape` gives them, with the places of their arrays.
+
+    Args:
+      tree: of shapes.
+      mesh: from :func:`make_mesh`; None for the default device.
+
+    Returns:
+      The tree with a ``sharding`` at each leaf, for :meth:`.Checkpoints.restore`.
+
+    Examples:
+      >>> import jax
+      >>> from inna_optax.training import make_mesh, with_places
+      >>> kernel = jax.ShapeDtypeStruct((784, 30), float)
+      >>> tuple(with_places(kernel, make_mesh({"data": 1})).sharding.spec)
+      (None, 'model')
+    """
     if mesh is None:
         device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
         shardings = jax.tree.map(lambda _: device, tree)
@@ -133,6 +148,19 @@ def put_examples(array: Any, mesh: Mesh | None) -> jax.Array:
 
     Along ``data`` if its size divides their number, else all examples everywhere.  Each
     process is given the whole array and puts the parts of its own devices.
+
+    Args:
+      array: of shape (examples, ...).
+      mesh: from :func:`make_mesh`; None for the default device.
+
+    Returns:
+      The same numbers, on the devices.
+
+    Examples:
+      >>> import numpy as np
+      >>> from inna_optax.training import make_mesh, put_examples
+      >>> tuple(put_examples(np.zeros((60, 28, 28, 1)), make_mesh({"data": 1})).sharding.spec)
+      ('data',)
     """
     if mesh is None:
         return jax.device_put(array)
