@@ -159,7 +159,8 @@ def put_examples(array: Any, mesh: Mesh | None) -> jax.Array:
     Examples:
       >>> import numpy as np
       >>> from inna_optax.training import make_mesh, put_examples
-      >>> tuple(put_examples(np.zeros((60, 28, 28, 1)), make_mesh({"data": 1})).sharding.spec)
+      >>> images = put_examples(np.zeros((60, 28, 28, 1)), make_mesh({"data": 1}))
+      >>> tuple(images.sharding.spec)
       ('data',)
     """
     if mesh is None:
