@@ -24,6 +24,7 @@ import optax
 
 from inna_optax.transforms.arithmetic import (
     Scalar,
+    real_dtype,
     rounding_error,
     weighted_sum,
     working_dtype,
@@ -274,11 +275,22 @@ def phase_variable(
 
 
 def _root_mean_square(r: jax.Array, g: jax.Array, decay: Scalar) -> jax.Array:
-    """The root of `decay r^2 + (1 - decay) |g|^2`, in the type of `r`."""
+    """The root of `decay r^2 + (1 - decay) |g|^2`, in the type of `r`.
+
+    Numbers whose squares would overflow are scaled by a power of two before: a gradient
+    of 1e20 must not leave an infinity in the state, where it would stay.
+    """
     wide = g.astype(working_dtype(g, r))
+    dtype = real_dtype(wide.dtype)
+    half = jnp.finfo(dtype).maxexp // 2
+    huge = jnp.maximum(jnp.abs(wide), r) > 2.0 ** (half - 2)
+    down = jnp.where(huge, jnp.asarray(2.0 ** -(half + 2), dtype), 1)
+    up = jnp.where(huge, jnp.asarray(2.0 ** (half + 2), dtype), 1)
+    wide, r_down = wide * down, r * down
     squares = jnp.real(jnp.conj(wide) * wide)
-    old, new = (jnp.asarray(x, squares.dtype) for x in (decay, 1 - decay))
-    return jnp.sqrt(old * r * r + new * squares).astype(r.dtype)
+    old, new = (jnp.asarray(x, dtype) for x in (decay, 1 - decay))
+    root = up * jnp.sqrt(old * r_down * r_down + new * squares)
+    return root.astype(r.dtype)
 
 
 def _select(mask: Any, params: optax.Params) -> optax.Params:
