@@ -15,6 +15,13 @@ setup:
 test *paths:
     {{bin}}/pytest -n 2 {{paths}}
 
+# Measure what the tests run, the processes that they start included.
+coverage:
+    {{bin}}/coverage erase
+    {{bin}}/coverage run -m pytest -n 2
+    {{bin}}/coverage combine -q
+    {{bin}}/coverage report
+
 # Run the examples in the docstrings.
 doctest:
     {{bin}}/pytest -q --doctest-modules inna_optax

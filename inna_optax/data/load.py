@@ -18,6 +18,7 @@ from inna_optax.data.locate import (
     given_place,
 )
 
+#: The names that :func:`load` knows.
 NAMES = ("digits", *SOURCES)
 
 

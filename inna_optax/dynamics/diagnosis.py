@@ -15,8 +15,8 @@ class Diagnosis(NamedTuple):
 
     alpha: float
     beta: float
-    smallest_curvature: float  # of the Hessian's eigenvalues.
-    largest_curvature: float
+    smallest_curvature: float  # the Hessian's smallest eigenvalue.
+    largest_curvature: float  # the Hessian's largest eigenvalue.
     curvature_error: float  # each of the two is at most this far from an eigenvalue.
     oscillation_interval: tuple[float, float] | None
     # "possibly" if the interval lies between the two curvatures and holds neither.

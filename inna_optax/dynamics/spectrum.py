@@ -62,8 +62,8 @@ def oscillation_interval(alpha: float, beta: float) -> tuple[float, float] | Non
       beta: Newton-like damping, in (0, inf).
 
     Returns:
-      The ends ``(low, high)`` of the open interval, or None if it is empty: if
-      :func:`is_gradient_like`.
+      The ends ``(low, high)`` of the open interval, or None if it is empty, which is
+      if :func:`is_gradient_like`.
 
     Raises:
       TypeError: if ``alpha`` or ``beta`` is not a number.
@@ -109,8 +109,8 @@ def flow_eigenvalues(
       beta: Newton-like damping, in (0, inf).
 
     Returns:
-      A complex array of the arguments' broadcast shape and one more axis of size 2:
-      :math:`\sigma_+, \sigma_-`.
+      A complex array of the arguments' broadcast shape and one more axis of size 2,
+      for :math:`\sigma_+, \sigma_-`.
 
     Raises:
       TypeError: if an argument is neither a number nor an array.

@@ -31,8 +31,8 @@ def saddle_avoiding_step_size(
         - \sqrt{(\alpha + \beta L)^2 - 4 L}}{2 L},\ \beta \right)
 
     This is (3.20), which has no value where the root is of a negative number: for
-    :math:`L` inside :func:`oscillation_interval`.  There only :math:`\gamma < \beta`
-    is needed.  The proof (section 3.7) asks that the determinant
+    :math:`L` inside :func:`oscillation_interval`.  There :math:`\gamma < \beta`
+    is enough.  The proof (section 3.7) asks that the determinant
     :math:`\chi(0) = 1 - \gamma s + \gamma^2 \lambda` vanish for no
     :math:`\lambda \in [-L, L]`.  Below the interval and for :math:`\lambda \le 0` its
     roots :math:`\gamma` are no less than :math:`\beta` when

@@ -39,7 +39,7 @@ class Problem(NamedTuple):
     protocol: Protocol
     batch_size: int
     paper: Scale
-    desk: Scale  # what 2 CPU cores do in half an hour or so
+    desk: Scale  # what 2 CPU cores do in an afternoon
     source: str  # where the setting comes from
     weight_decay: float = 0.0  # lambda of section 4.5.1
 

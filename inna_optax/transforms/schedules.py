@@ -22,8 +22,8 @@ def inverse_power_schedule(
     as ``transition_steps``.
 
     .. math::
-      \text{value}(k) = \frac{\text{init\_value}}
-        {(\lfloor k / \text{transition\_steps} \rfloor + 1)^{\text{power}}}
+      \mathrm{value}(k) = \frac{\mathrm{init\_value}}
+        {(\lfloor k / \mathrm{transition\_steps} \rfloor + 1)^{\mathrm{power}}}
 
     Args:
       init_value: value at step 0, in [0, inf).
@@ -31,8 +31,8 @@ def inverse_power_schedule(
       transition_steps: number of steps over which the value stays, in [1, inf).
 
     Returns:
-      A schedule: a function of the step count (an integer, or an integer array of
-      any shape) that returns a float array of that shape.
+      A schedule, that is a function of the step count (an integer, or an integer
+      array of any shape) that returns a float array of that shape.
 
     Raises:
       TypeError: if an argument is not a number.

@@ -148,6 +148,12 @@ def step_tuned_sgd(
       Castera, `Inertial and Second-order Optimization Algorithms for Training
       Neural Networks <https://theses.hal.science/tel-04186508>`_, 2021
 
+    .. note::
+      Clipping in a chain, of the gradients before or of the updates after, makes
+      gamma too large while it acts: the difference of the two gradients then does not
+      belong to the step made.  ``optax.inject_hyperparams`` reads a schedule at its
+      count of update calls: two a mini-batch in transparent mode.
+
     .. warning::
       In transparent mode nothing can check that both calls saw the same mini-batch:
       draw a new one after every second update.  Batch normalization normalizes with

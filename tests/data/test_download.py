@@ -134,6 +134,17 @@ def test_a_fetch_that_fails_says_where_files_were_looked_for(datasets, monkeypat
     )
 
 
+def test_a_fetch_of_a_table_of_another_kind_names_what_is_missing(
+    datasets, small, monkeypatch
+):
+    table = table_of(datasets, *formats.random_grey(5), ("picture", "number"))
+    tables = datasets.DatasetDict({"train": table, "test": table})
+    monkeypatch.setattr(datasets, "load_dataset", lambda _: tables)
+    message = r"Hub, train: there must be a column 'image', got picture, number$"
+    with pytest.raises(data.DataError, match=message):
+        data.load("mnist")
+
+
 def test_a_fetch_of_another_size_is_refused(datasets, small, monkeypatch):
     table = table_of(datasets, *formats.random_grey(4))
     tables = datasets.DatasetDict({"train": table, "test": table})

@@ -110,6 +110,10 @@ def test_a_tilde_is_the_home(home, monkeypatch):
     assert examples() == 3
 
 
+def test_a_tilde_of_nobody_is_a_folder_that_is_not_there():
+    assert "~no-such-user/here" in refusal("~no-such-user/here")
+
+
 def test_a_relative_folder(tmp_path, monkeypatch):
     write_mnist(tmp_path / "here", 3)
     monkeypatch.chdir(tmp_path)

@@ -325,6 +325,13 @@ def test_resnet_around_a_block_are_pixels_and_zeros():
     np.testing.assert_array_equal(y[..., 2:], 0)
 
 
+def test_an_autoencoder_without_output_activation_returns_the_logits():
+    model, x = small("autoencoder")
+    squashed = model(x)
+    model.output_activation = None
+    np.testing.assert_allclose(nnx.sigmoid(model(x)), squashed, rtol=1e-5)
+
+
 def test_autoencoder_by_hand():
     model, x = small("autoencoder")
     y = x.reshape(4, 16)

@@ -1,5 +1,6 @@
 """Optimizers compared, in the form of Figures 2.2 to 2.4 and 4.4 to 4.6."""
 
+import collections
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,7 +20,7 @@ STYLES: Mapping[str, tuple[str, Any]] = {
     "innaprop": (style.ORANGE, (0, (5, 1, 1, 1, 1, 1))),
 }
 # For several entries of one optimizer, in their order.
-VARIANTS = (style.VERMILLION, style.BLUE, style.GREEN, style.PURPLE)
+VARIANTS = (style.VERMILLION, style.BLUE, style.ORANGE, style.PURPLE)
 
 PANELS = {"train_loss": "training loss J", "test_accuracy": "test accuracy"}
 COLUMN_WIDTH = 5.2  # inches
@@ -120,10 +121,10 @@ def _draw_column(
     """Draws a summary's panels; returns the lines by their labels."""
     legend: dict[str, Any] = {}
     entries = summary["optimizers"]
-    one_optimizer = len({entry["optimizer"] for entry in entries.values()}) == 1
+    times = collections.Counter(entry["optimizer"] for entry in entries.values())
     for n, entry in enumerate(entries.values()):
         colour, line_style = STYLES[entry["optimizer"]]
-        if one_optimizer and len(entries) > 1:
+        if times[entry["optimizer"]] > 1:
             colour, line_style = VARIANTS[n], style.LINE_STYLES[n]
         curves = entry["curves"]
         label = entry["label"] + (f" ({describe_choice(entry)})" if choices else "")

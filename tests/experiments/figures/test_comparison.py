@@ -84,6 +84,14 @@ def test_one_summary_says_in_the_legend_what_was_chosen():
     assert texts == ["INNA (lr 0.1)", "ADAM (lr 0.1)"]
 
 
+def test_settings_of_one_optimizer_have_a_line_of_their_own_each():
+    entry = summary()["optimizers"]["inna"]
+    variants = {f"inna-{n}": {**entry, "label": f"INNA {n}"} for n in range(4)}
+    variants["adam"] = {**entry, "optimizer": "adam", "label": "Adam"}
+    lines = draw_comparisons([summary(optimizers=variants)]).axes[0].lines
+    assert len({line.get_color() for line in lines}) == 5
+
+
 @pytest.fixture
 def small_d(monkeypatch):
     """Problem d, at a scale for tests."""

@@ -153,6 +153,14 @@ def test_at_full_size_algorithm_2_needs_the_fewest_iterations():
     assert median["algorithm_2"] < median["armijo"]
 
 
+@pytest.mark.parametrize("scale", ["desk", "paper"])
+def test_the_record_says_which_scale_it_is_of(scale, monkeypatch):
+    monkeypatch.setitem(figure_4_2.SCALES, scale, SIZES)
+    settings = figure_4_2.compute(scale)["settings"]
+    assert settings["scale"] == scale
+    assert (settings["cut"] == "none") == (scale == "paper")
+
+
 def test_drawing_needs_the_result_only(result):
     figure = figure_4_2.draw(result)
     assert len(figure.axes) == 3
