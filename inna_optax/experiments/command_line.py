@@ -17,6 +17,7 @@ from inna_optax.experiments.figures.registry import COMPARISONS, FIGURES
 from inna_optax.experiments.optimizers import HYPERPARAMETERS, OPTIMIZERS, Decay
 from inna_optax.experiments.problems import PROBLEMS, Problem, Scale
 from inna_optax.experiments.stopping import Stopped
+from inna_optax.training import CheckpointError
 from inna_optax.transforms.hyperparameters import check_hyperparameter
 
 SEED_MAX = 2**32 - 1
@@ -514,3 +515,21 @@ def main(argv: Sequence[str]) -> int:
     except KeyboardInterrupt:
         print("inna-optax: interrupted", file=sys.stderr)
         return SIGNALLED + signal.SIGINT
+    except Exception as error:
+        reason = _machine(error)
+        if reason is None:
+            raise
+        print(f"inna-optax: {reason}", file=sys.stderr)
+        return 1
+
+
+def _machine(error: Exception) -> str | None:
+    """What the machine did not allow, in a line; None if that is not the error."""
+    if isinstance(error, CheckpointError):
+        return f"{error}; what was stored before is kept, --resume goes on from there"
+    if isinstance(error, OSError):
+        return ": ".join(str(x) for x in (error.filename, error.strerror) if x)
+    if type(error).__name__ == "JaxRuntimeError" and "RESOURCE_EXHAUSTED" in str(error):
+        wanted = str(error).splitlines()[0]
+        return f"out of memory ({wanted}): a smaller --batch-size takes less"
+    return None

@@ -17,7 +17,7 @@ from inna_optax.experiments.figures.comparison import (
 )
 from inna_optax.experiments.figures.registry import COMPARISONS
 from inna_optax.experiments.figures.style import save
-from inna_optax.experiments.folders import new_folder
+from inna_optax.experiments.folders import locked, new_folder
 from inna_optax.experiments.optimizers import Decay
 from inna_optax.experiments.problems import DATASETS, PROBLEMS
 from inna_optax.experiments.progress import Bar, progress_bar
@@ -49,7 +49,11 @@ def compare(
     name = f"compare-{setting.problem.name}"
     folder = out if resume and out else new_folder(out, name, SUMMARY, SEARCH, RUNS)
     total = images_of(setting, entries, seeds)
-    with stop_signals(folder) as stop, progress_bar(setting.problem.name, total) as bar:
+    with (
+        locked(folder),
+        stop_signals(folder) as stop,
+        progress_bar(setting.problem.name, total) as bar,
+    ):
         summary = run_comparison(
             setting, entries, seeds=range(seeds), folder=folder, bar=bar, stop=stop
         )
@@ -87,7 +91,11 @@ def compare_problems(
         images_of(setting, entries[name], seeds[name])
         for name, setting in settings.items()
     )
-    with stop_signals(folder) as stop, progress_bar(stem, total) as bar:
+    with (
+        locked(folder),
+        stop_signals(folder) as stop,
+        progress_bar(stem, total) as bar,
+    ):
         summaries = {
             name: run_comparison(
                 setting,

@@ -1,6 +1,10 @@
 """Output folders: nothing that is there is overwritten."""
 
+import contextlib
 import pathlib
+from collections.abc import Iterator
+
+import filelock
 
 from inna_optax.experiments.errors import UserError
 
@@ -33,3 +37,21 @@ def new_folder(out: pathlib.Path | None, name: str, *results: str) -> pathlib.Pa
     except OSError as error:
         raise UserError(f"--out {out} cannot be made: {error.strerror}.") from error
     return out
+
+
+@contextlib.contextmanager
+def locked(folder: pathlib.Path) -> Iterator[None]:
+    """Keeps other runs out of `folder`; the lock ends with the process, killed or not.
+
+    Raises:
+      UserError: if another run is in it.
+    """
+    lock = filelock.FileLock(folder / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except filelock.Timeout as error:
+        raise UserError(f"--out {folder} is in use by another run.") from error
+    try:
+        yield
+    finally:
+        lock.release()

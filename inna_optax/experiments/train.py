@@ -1,5 +1,7 @@
 """The command `inna-optax train`."""
 
+import contextlib
+import logging
 import pathlib
 from collections.abc import Mapping
 from typing import Any
@@ -18,12 +20,13 @@ from inna_optax.experiments.experiment import (
     read_record,
     run_record,
 )
-from inna_optax.experiments.folders import new_folder
+from inna_optax.experiments.folders import locked, new_folder
 from inna_optax.experiments.optimizers import Optimizer
 from inna_optax.experiments.progress import progress_bar
 from inna_optax.experiments.scalars import check_installed, scalar_writer
 from inna_optax.experiments.stopping import Stopped, stop_signals
 from inna_optax.training import (
+    CheckpointError,
     Checkpoints,
     Program,
     Resume,
@@ -57,10 +60,27 @@ def train(
     """
     if tensorboard:
         check_installed()
-    decay = setting.problem.protocol.decay
-    program = program_for(setting, optimizer, decay)
     name = f"train-{setting.problem.name}-{optimizer.name}"
     folder = out if resume and out else new_folder(out, name, RECORD, CHECKPOINTS)
+    with locked(folder) if is_first() else contextlib.nullcontext():
+        return _train_into(
+            folder, setting, optimizer, hyperparameters, seed, resume, tensorboard
+        )
+
+
+def _train_into(
+    folder: pathlib.Path,
+    setting: Setting,
+    optimizer: Optimizer,
+    hyperparameters: Mapping[str, float],
+    seed: int,
+    resume: bool,
+    tensorboard: bool,
+) -> int:
+    # What orbax's threads log, with their stacks, comes to the user in one line.
+    logging.getLogger("absl").setLevel(logging.CRITICAL)
+    decay = setting.problem.protocol.decay
+    program = program_for(setting, optimizer, decay)
     first = is_first()  # of the processes: the one that writes and speaks
 
     def record(history: list[dict[str, Any]]) -> dict[str, Any]:
@@ -156,7 +176,14 @@ def _restore(
     if updates is None:
         return None, []
     like = jax.eval_shape(program.start, np.uint32(seed), dict(hyperparameters))
-    run = checkpoints.restore(with_places(like, program.mesh), updates)
+    try:
+        run = checkpoints.restore(with_places(like, program.mesh), updates)
+    except CheckpointError as error:
+        older = checkpoints.older(updates)
+        instead = "start anew" if older is None else f"go on from {older} updates"
+        raise UserError(
+            f"--resume: {error}; without it --resume can {instead}"
+        ) from error
     history = [row for row in history if row["gradient_evaluations"] <= updates]
     seconds = history[-1]["seconds"] if history else 0.0
     return Resume(run, updates, len(history), seconds), history

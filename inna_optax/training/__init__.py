@@ -1,6 +1,6 @@
 """One experiment's engine: any optax transformation, any task, no trainer class."""
 
-from inna_optax.training.checkpoints import Checkpoints
+from inna_optax.training.checkpoints import CheckpointError, Checkpoints
 from inna_optax.training.fit import Progress, Resume, fit
 from inna_optax.training.mesh import (
     array_shardings,
@@ -14,6 +14,7 @@ from inna_optax.training.task import Task
 
 __all__ = [
     "Arrays",
+    "CheckpointError",
     "Checkpoints",
     "Program",
     "Progress",

@@ -5,11 +5,16 @@ folder must be one that all of them see.  A checkpoint can be restored on anothe
 """
 
 import pathlib
+import textwrap
 from typing import Any
 
 import jax
 
 from inna_optax.training.program import Run
+
+
+class CheckpointError(Exception):
+    """A checkpoint cannot be written or read; the message names it and says why."""
 
 
 class Checkpoints:
@@ -24,6 +29,7 @@ class Checkpoints:
         import orbax.checkpoint as ocp
 
         self._ocp = ocp
+        self.folder = folder
         self._manager = ocp.CheckpointManager(
             folder.absolute(), options=ocp.CheckpointManagerOptions(max_to_keep=keep)
         )
@@ -33,23 +39,44 @@ class Checkpoints:
 
         What is there already is kept: a run is a function of its settings and of the
         number of its updates.
+
+        Raises:
+          CheckpointError: if it cannot be stored; older ones are as they were.
         """
         if self.latest() == updates:
             return
-        self._manager.save(updates, args=self._ocp.args.StandardSave(_named(run)))
-        self._manager.wait_until_finished()
+        try:
+            self._manager.save(updates, args=self._ocp.args.StandardSave(_named(run)))
+            self._manager.wait_until_finished()
+        except Exception as error:  # of many kinds, from several libraries
+            raise CheckpointError(
+                f"{self.folder / str(updates)} cannot be written: {_reason(error)}"
+            ) from error
 
     def latest(self) -> int | None:
         """The number of updates of the newest checkpoint, None if there is none."""
         return self._manager.latest_step()
 
+    def older(self, updates: int) -> int | None:
+        """The number of updates of the newest checkpoint before that one."""
+        return max((n for n in self._manager.all_steps() if n < updates), default=None)
+
     def restore(self, like: Run, updates: int) -> Run:
-        """The run stored then, in the structure, shapes, types and places of `like`."""
+        """The run stored then, in the structure, shapes, types and places of `like`.
+
+        Raises:
+          CheckpointError: if it is damaged or of a run of another structure.
+        """
         names = _named(like)
-        stored = self._manager.restore(
-            updates, args=self._ocp.args.StandardRestore(names)
-        )
-        leaves = [stored[name] for name in names]
+        try:
+            stored = self._manager.restore(
+                updates, args=self._ocp.args.StandardRestore(names)
+            )
+            leaves = [stored[name] for name in names]
+        except Exception as error:  # of many kinds, from several libraries
+            raise CheckpointError(
+                f"{self.folder / str(updates)} cannot be read: {_reason(error)}"
+            ) from error
         return jax.tree.unflatten(jax.tree.structure(like), leaves)
 
     def close(self) -> None:
@@ -62,3 +89,12 @@ def _named(run: Run) -> dict[str, Any]:
         jax.tree_util.keystr(path, simple=True, separator="."): leaf
         for path, leaf in jax.tree.leaves_with_path(run)
     }
+
+
+def _reason(error: Exception) -> str:
+    """The short of a long message."""
+    text = " ".join(str(error).split())
+    for known in ("No space left on device", "Read-only file system"):
+        if known in text:
+            return known
+    return textwrap.shorten(text, 160) or type(error).__name__
