@@ -18,29 +18,112 @@ RESULTS = ROOT / "benchmarks" / "results"
 
 
 def step_cost() -> str:
+    """The table at 10M parameters in one leaf; a line on each other question."""
     record = json.loads((RESULTS / "step_cost.json").read_text())
-    lines = []
-    for result in record["results"]:
-        lines += [
-            f"{result['params'] / 1e6:g}M float32 parameters in one leaf:",
-            "",
-            "| optimizer | time / nesterov | time / adam | words accessed"
-            " | temporaries | state |",
-            "|---|---|---|---|---|---|",
+    # A record from before there were leaves has one leaf.
+    results = [{"leaves": 1, **result} for result in record["results"]]
+    sizes = [result for result in results if result["leaves"] == 1]
+    (chosen,) = (result for result in sizes if result["params"] == 10**7)
+    columns = (
+        "optimizer | time / nesterov | time / adam | words accessed | temporaries"
+        " | state"
+    )
+    rows = []
+    for name, row in chosen["rows"].items():
+        times = [_spread(row[key]) for key in ("over_nesterov", "over_adam")]
+        words = [
+            f"{row[key]:.0f} P" if key in row else "-"
+            for key in ("words_accessed", "temporaries", "state")
         ]
-        for name, row in result["rows"].items():
-            cells = [
-                "{:.2f} ({:.2f} to {:.2f})".format(*row[key])
-                for key in ("over_nesterov", "over_adam")
-            ]
-            cells += [
-                f"{row[key]:.0f} P"
-                for key in ("words_accessed", "temporaries", "state")
-            ]
-            lines.append(f"| `{name}` | " + " | ".join(cells) + " |")
-        lines.append("")
-    lines.append(_provenance(record))
-    return "\n".join(lines)
+        rows.append(" | ".join([f"`{name}`", *times, *words]))
+    lines = [_step_cost_sizes(sizes)]
+    if record.get("growth"):
+        lines += [_step_cost_growth(record["growth"], sizes), _step_cost_floor(chosen)]
+    if "pytorch" in record:
+        lines.append(_step_cost_pytorch(record["pytorch"], sizes))
+    if len(sizes) < len(results):
+        lines.append(_step_cost_leaves(results))
+    lines.append(_step_cost_targets(results))
+    table = _measured(columns, rows, record)
+    notes = "\n".join(f"- {line}" for line in lines)
+    return f"10M float32 parameters in one leaf:\n\n{table}\n\n{notes}"
+
+
+def _spread(values: Iterable[float]) -> str:
+    return "{:.2f} ({:.2f} to {:.2f})".format(*values)
+
+
+def _millions(result: dict) -> str:
+    return f"{result['params'] / 1e6:g}M"
+
+
+def _step_cost_sizes(sizes: list[dict]) -> str:
+    inna = [(_millions(result), result["rows"]["inna"]) for result in sizes]
+    nesterov = ", ".join(f"{row['over_nesterov'][0]:.2f} at {m}" for m, row in inna)
+    adam = ", ".join(f"{row['over_adam'][0]:.2f}" for _, row in inna)
+    return (
+        f"Sizes: INNA over Nesterov momentum {nesterov} parameters; over Adam {adam}."
+    )
+
+
+def _step_cost_growth(growth: dict, sizes: list[dict]) -> str:
+    exponents = sorted(fit["exponent"] for fit in growth.values())
+    largest = _millions(max(sizes, key=lambda result: result["params"]))
+    return (
+        f"Growth: from 1M to {largest} parameters INNA's time goes as"
+        " P^{exponent:.2f} (R² {r2:.4f})".format(**growth["inna"])
+        + f", that of all of them as P^{exponents[0]:.2f} to P^{exponents[-1]:.2f}."
+    )
+
+
+def _step_cost_floor(result: dict) -> str:
+    floor = result["inna_over_floor"]
+    return (
+        "Floor: INNA must move 5 words a parameter (read params, velocity, gradient;"
+        " write params, velocity), and XLA's loops on CPU, which have one result each,"
+        f" move 7. It takes {_spread(floor['5'])} times what 5 words take, and"
+        f" {_spread(floor['7'])} times what 7 take, at the bandwidth of `optax.sgd`'s"
+        " three words in the same rounds"
+        f" ({result['gigabytes_per_second']:.0f} GB/s)."
+    )
+
+
+def _step_cost_pytorch(version: str, sizes: list[dict]) -> str:
+    slower = ", ".join(
+        f"{1 / target['ratio'][0]:.1f} at {_millions(result)}"
+        for result in sizes
+        for target in result["targets"]
+        if target["reference"] == "PyTorch INNA"
+    )
+    return (
+        f"PyTorch {version}: INNA as its users would write it, in the papers' form"
+        f" ([pytorch_inna.py](benchmarks/pytorch_inna.py)), takes {slower} times as"
+        " long as `inna`."
+    )
+
+
+def _step_cost_leaves(results: list[dict]) -> str:
+    ratios = ", ".join(
+        f"{result['rows']['inna']['over_nesterov'][0]:.2f} for {_millions(result)} in"
+        f" {result['leaves']}"
+        for result in results
+        if result["leaves"] > 1
+    )
+    return f"Leaves: INNA over Nesterov momentum {ratios}."
+
+
+def _step_cost_targets(results: list[dict]) -> str:
+    """Which targets are not met, of times: step_cost.py prints all of them."""
+    targets = [(result, target) for result in results for target in result["targets"]]
+    missed = [
+        f"{target['optimizer']} / {target['reference']} {target['ratio'][0]:.2f}"
+        f" (at most {target['limit']:.2f}) for {_millions(result)} in"
+        + (" one leaf" if result["leaves"] == 1 else f" {result['leaves']} leaves")
+        for result, target in targets
+        if target["ratio"][0] > target["limit"]
+    ]
+    said = f"Targets: {len(targets) - len(missed)} of {len(targets)} are met"
+    return f"{said}. Not met: {'; '.join(missed)}." if missed else f"{said}."
 
 
 def compare_digits() -> str:
@@ -221,11 +304,46 @@ def sweep() -> str:
     return _measured(columns, rows, record)
 
 
+def whole() -> str:
+    path = RESULTS / "whole.json"
+    if not path.exists():
+        return "*Not measured yet.*"
+    record = json.loads(path.read_text())
+    table, grid = record["table_3_1"], record["alpha_beta_map"]
+    rows = [
+        f"Table 3.1, {table['runs']:,} runs of {table['iterations']:,} iterations"
+        f" | {table['first_seconds']:.1f} s | one run by compiled steps"
+        f" {table['one_run_by_steps_seconds']:.3f} s, so all of them (extrapolated)"
+        f" {table['all_by_steps_seconds_extrapolated']:.0f} s",
+        f"the map over (α, β), {grid['settings']:,} settings on two functions"
+        f" | {grid['first_seconds']:.1f} s | again {grid['again_seconds']:.1f} s",
+    ]
+    rows += [
+        f"an epoch of `{row['problem']}`, {row['updates']} updates"
+        f" | {1e3 * row['seconds']['whole']:.0f} ms"
+        f" | over the same by compiled steps {_spread(row['whole_over_by_steps'])};"
+        f" losses differ by {row['relative_difference_of_losses']:.0e}"
+        for row in record["epochs"]
+    ]
+    imports = record["list_imports"]
+    beside = {
+        "inna-optax list": f"imports {imports['modules']} modules, jax"
+        f" {'among them' if imports['imports_jax'] else 'not among them'}"
+    }
+    rows += [
+        f"`{name}` | {{:.2f}} s ({{:.2f}} to {{:.2f}})".format(*times)
+        + f" | {beside.get(name, '')}"
+        for name, times in record["command_line"].items()
+    ]
+    return _measured("what | takes | beside", rows, record)
+
+
 TABLES = {
     "claims": claims.table,
     "step_cost": step_cost,
     "problems": problems,
     "sweep": sweep,
+    "whole": whole,
     "compare-digits": compare_digits,
     "figures": figures,
     "table-3.1": table_3_1,

@@ -1,12 +1,22 @@
-"""What does one update cost, in time and memory, beside optax's own optimizers?
+"""What does one update cost, in time and memory, beside what else one would run?
 
-    python benchmarks/step_cost.py                      # prints the table
+    python benchmarks/step_cost.py                      # prints the tables
     python benchmarks/step_cost.py --out benchmarks/results
 
 Every optimizer's step (update, apply, with params and state donated) is compiled
-once; then all of them run in turn, round after round, so that a busy machine slows
-all alike.  The table gives the median over rounds of the time of a step divided by
-that of Nesterov momentum and by that of Adam in the same round, with the quartiles.
+once, for gradients that arrive as inputs; then all of them run in turn, round after
+round, in a new order each round, so that a busy machine slows all alike.  Ratios are
+of times in the same round; medians over rounds, with the quartiles.  Where one call
+makes two gradient steps (Step-Tuned SGD's opaque mode), its time and its words are
+halved: all figures are of one gradient evaluation.  PyTorch (pip install
+'inna-optax[benchmarks]') runs INNA as its users would write it, see pytorch_inna.py.
+
+The least that INNA can move is five words a parameter: read params, velocity and
+gradient, write params and velocity.  XLA's count is seven, Nesterov momentum's, since
+on CPU its loops have one result each: one loop writes the velocity (3 words), the
+next reads it again, with the gradient, and writes the params (4).  How near that is
+to what the memory can do is told by `optax.sgd`, which is the triad a + s b in place:
+its three words give the bandwidth, in the same rounds and the same arrays' sizes.
 """
 
 import argparse
@@ -14,14 +24,25 @@ import functools
 import pathlib
 import random
 import time
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 import record
 from optax import contrib
 
 import inna_optax
+
+try:
+    import pytorch_inna
+    import torch
+except ModuleNotFoundError as error:
+    if error.name != "torch":
+        raise
+    torch = None
 
 OPTIMIZERS = {
     "optax.sgd": lambda: optax.sgd(1e-3),
@@ -34,134 +55,303 @@ OPTIMIZERS = {
     "inna": lambda: inna_optax.inna(1e-3),
     "innaprop": lambda: inna_optax.innaprop(1e-3),
     "step_tuned_sgd": lambda: inna_optax.step_tuned_sgd(1e-3),
+    "step_tuned_sgd, opaque": lambda: inna_optax.step_tuned_sgd(1e-3, opaque_mode=True),
     "barzilai_borwein": lambda: inna_optax.barzilai_borwein(1e-3),
+    "stochastic_gv_sgd": lambda: inna_optax.stochastic_gv_sgd(1e-3),
+    "exact_gv_sgd": lambda: inna_optax.exact_gv_sgd(1e-3),
+    "expected_gv_sgd": lambda: inna_optax.expected_gv_sgd(1e-3),
 }
-# The targets: an optimizer, what it is compared with, the largest ratio of times.
+PYTORCH = "PyTorch INNA"
+# What is also run with many leaves, where each costs a call of its own.
+SUBSET = [
+    "optax.sgd",
+    "optax.sgd, nesterov",
+    "optax.adam",
+    "optax.adamw",
+    "inna",
+    "innaprop",
+    "step_tuned_sgd",
+    PYTORCH,
+]
+# Gradient evaluations that one call serves; one unless stated.
+EVALUATIONS = {"step_tuned_sgd, opaque": 2}
+# Words of temporaries a parameter that are no fault: in opaque mode the params
+# between the two half steps exist inside the update.
+TEMPORARIES = {"step_tuned_sgd, opaque": 1}
+
+
+class Target(NamedTuple):
+    """The largest ratio of times, for that many parameters and more."""
+
+    optimizer: str
+    reference: str
+    limit: float
+    params: int = 0
+
+
 TARGETS = [
-    ("inna", "optax.sgd, nesterov", 1.05),
-    ("inna", "optax.adam", 0.8),
-    ("step_tuned_sgd", "optax.adam", 1.2),
-    ("innaprop", "optax.adamw", 1.4),
+    Target("inna", "optax.sgd, nesterov", 1.05, 10**6),
+    Target("inna", "optax.adam", 0.8, 10**6),
+    Target("inna", PYTORCH, 1 / 1.8, 10**7),
+    Target("innaprop", "optax.adamw", 1.2),
+    Target("step_tuned_sgd", "optax.adam", 1.1),
+    Target("step_tuned_sgd, opaque", "optax.adam", 1.1),
 ]
 
 
-class Step:
-    """One optimizer's compiled step, and the arrays that it keeps donating."""
+class JaxStep:
+    """One optimizer's compiled step."""
 
-    def __init__(self, solver: optax.GradientTransformation, size: int) -> None:
-        key = jax.random.key(0)
-        self.params = jax.random.normal(key, (size,))
-        self.grads = jax.random.normal(jax.random.fold_in(key, 1), (size,))
-        self.state = solver.init(self.params)
+    def __init__(self, name: str, inputs: list[Any]) -> None:
+        solver = OPTIMIZERS[name]()
+        self.evaluations = EVALUATIONS.get(name, 1)
+        self.initial, self.grads, self.other_grads = inputs
+
+        # Copies of the same arrays, for they are donated.
+        self.start = jax.jit(lambda x: (jax.tree.map(jnp.copy, x), solver.init(x)))
 
         @functools.partial(jax.jit, donate_argnums=(0, 1))
-        def step(params, state, grads):
-            updates, state = solver.update(grads, state, params)
+        def step(params: Any, state: Any, grads: Any, other_grads: Any) -> Any:
+            updates, state = solver.update(
+                grads,
+                state,
+                params,
+                full_grads=other_grads,
+                curvature=other_grads,
+                # The params themselves serve as their gradient, behind a wall: the
+                # half step is made for a network that XLA cannot fuse it with.
+                grad_fn=jax.lax.optimization_barrier,
+            )
             return optax.apply_updates(params, updates), state
 
-        start = time.perf_counter()
-        self.compiled = step.lower(self.params, self.state, self.grads).compile()
-        self.compile_seconds = time.perf_counter() - start
+        params, state = jax.eval_shape(self.start, self.initial)
+        began = time.perf_counter()
+        self.step = step.lower(params, state, self.grads, self.other_grads).compile()
+        size = sum(x.nbytes for x in jax.tree.leaves(self.initial))
+        self.facts = {
+            "words_accessed": self.step.cost_analysis()["bytes accessed"]
+            / size
+            / self.evaluations,
+            "temporaries": self.step.memory_analysis().temp_size_in_bytes / size,
+            "state": sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(state))
+            / size,
+            "compile_seconds": time.perf_counter() - began,
+        }
 
     def seconds(self, repeats: int) -> float:
-        """Mean time of a step; an even number, for Step-Tuned SGD takes two."""
-        jax.block_until_ready((self.params, self.state))
-        start = time.perf_counter()
-        for _ in range(repeats):
-            self.params, self.state = self.compiled(self.params, self.state, self.grads)
-        jax.block_until_ready((self.params, self.state))
-        return (time.perf_counter() - start) / repeats
+        """Mean time of a step, on new arrays, so that only one optimizer's exist."""
+        params, state = self.start(self.initial)
+
+        def run(count: int) -> float:
+            nonlocal params, state
+            jax.block_until_ready((params, state))
+            began = time.perf_counter()
+            for _ in range(count):
+                params, state = self.step(params, state, self.grads, self.other_grads)
+            jax.block_until_ready((params, state))
+            return (time.perf_counter() - began) / count / self.evaluations
+
+        run(2)
+        return run(repeats)
 
 
-def measure(size: int, rounds: int, repeats: int) -> dict:
-    steps = {name: Step(make(), size) for name, make in OPTIMIZERS.items()}
-    for step in steps.values():
-        step.seconds(repeats)  # warm up
-    times = {name: [] for name in steps}
+class PytorchStep:
+    """The same for INNA in PyTorch, with as many threads as JAX has."""
+
+    def __init__(self, inputs: list[Any]) -> None:
+        self.initial, self.grads = (
+            [torch.tensor(np.asarray(x)) for x in tree.values()] for tree in inputs[:2]
+        )
+        # psi; the rest is XLA's to tell.
+        self.facts = {"state": 1.0}
+
+    def seconds(self, repeats: int) -> float:
+        """Mean time of a step, on new arrays."""
+        params = [x.clone().requires_grad_() for x in self.initial]
+        for param, grad in zip(params, self.grads, strict=True):
+            param.grad = grad
+        solver = pytorch_inna.INNA(params, 1e-3)
+
+        def run(count: int) -> float:
+            began = time.perf_counter()
+            for _ in range(count):
+                solver.step()
+            return (time.perf_counter() - began) / count
+
+        run(2)
+        return run(repeats)
+
+
+def quartiles(ratios: np.ndarray) -> list[float]:
+    """The median, then the quartiles."""
+    return [float(q) for q in np.quantile(ratios, [0.5, 0.25, 0.75])]
+
+
+def measure(names: Iterable[str], size: int, leaves: int, rounds: int) -> dict:
+    keys = jax.random.split(jax.random.key(0), 3)
+    inputs = [
+        {f"{i:03}": jax.random.normal(key, (size // leaves,)) for i in range(leaves)}
+        for key in keys
+    ]
+    size = leaves * (size // leaves)
+    steps: dict[str, Any] = {
+        name: PytorchStep(inputs) if name == PYTORCH else JaxStep(name, inputs)
+        for name in names
+    }
+    # An even number: Step-Tuned SGD's two calls differ.
+    repeats = min(200, max(2, 4 * (10**7 // size)))
+    seconds: dict[str, list[float]] = {name: [] for name in steps}
     shuffler = random.Random(0)
     for _ in range(rounds):
         # In a new order each round: who runs after whom decides what is in the cache.
         for name in shuffler.sample(list(steps), len(steps)):
-            steps[name].seconds(2)
-            times[name].append(steps[name].seconds(repeats))
+            seconds[name].append(steps[name].seconds(repeats))
+    times = {name: np.array(values) for name, values in seconds.items()}
 
-    def ratio(name: str, reference: str) -> list[float]:
-        ratios = np.array(times[name]) / np.array(times[reference])
-        return [float(q) for q in np.quantile(ratios, [0.5, 0.25, 0.75])]
-
-    rows = {}
-    for name, step in steps.items():
-        state = sum(x.nbytes for x in jax.tree.leaves(step.state))
-        rows[name] = {
+    rows = {
+        name: {
             "milliseconds": 1e3 * float(np.median(times[name])),
-            "over_nesterov": ratio(name, "optax.sgd, nesterov"),
-            "over_adam": ratio(name, "optax.adam"),
-            "words_accessed": step.compiled.cost_analysis()["bytes accessed"]
-            / (4 * size),
-            "temporaries": step.compiled.memory_analysis().temp_size_in_bytes
-            / (4 * size),
-            "state": state / (4 * size),
-            "compile_seconds": step.compile_seconds,
+            "over_nesterov": quartiles(times[name] / times["optax.sgd, nesterov"]),
+            "over_adam": quartiles(times[name] / times["optax.adam"]),
+            **step.facts,
         }
+        for name, step in steps.items()
+    }
     targets = [
         {
-            "optimizer": name,
-            "reference": reference,
-            "limit": limit,
-            "ratio": ratio(name, reference),
+            **target._asdict(),
+            "ratio": quartiles(times[target.optimizer] / times[target.reference]),
         }
-        for name, reference, limit in TARGETS
+        for target in TARGETS
+        if target.optimizer in times
+        and target.reference in times
+        and size >= target.params
     ]
-    return {"params": size, "rows": rows, "targets": targets}
+    word = times["optax.sgd"] / 3
+    return {
+        "params": size,
+        "leaves": leaves,
+        "rounds": rounds,
+        "rows": rows,
+        "targets": targets,
+        "gigabytes_per_second": 4e-9 * size / float(np.median(word)),
+        # INNA's time over that of the words that it must, and that XLA's loops, move.
+        "inna_over_floor": {
+            words: quartiles(times["inna"] / word / words) for words in (5, 7)
+        },
+    }
+
+
+def growth(results: list[dict]) -> dict[str, dict[str, float]]:
+    """The exponents e of time = c P^e from 1M parameters on, in one leaf, with R^2."""
+    chosen = [x for x in results if x["params"] >= 10**6 and x["leaves"] == 1]
+    if len(chosen) < 2:
+        return {}
+    sizes = np.log([x["params"] for x in chosen])
+    found = {}
+    for name in chosen[0]["rows"]:
+        times = np.log([x["rows"][name]["milliseconds"] for x in chosen])
+        exponent, _ = np.polyfit(sizes, times, 1)
+        found[name] = {
+            "exponent": float(exponent),
+            "r2": float(np.corrcoef(sizes, times)[0, 1] ** 2),
+        }
+    return found
+
+
+def with_temporaries(result: dict) -> list[str]:
+    """The package's optimizers that take more temporaries than they must."""
+    return [
+        name
+        for name, row in result["rows"].items()
+        if not name.startswith("optax.")
+        and row.get("temporaries", 0) > TEMPORARIES.get(name, 0) + 0.05
+    ]
 
 
 def show(result: dict) -> None:
-    """Prints a result; README.md gets the same figures by readme_tables.py."""
-    print(f"{result['params'] / 1e6:g}M float32 params in one leaf")
-    header = (
-        "/ nesterov",
-        "/ adam",
-        "words",
-        "temporaries",
-        "state",
-        "ms",
-        "compile s",
-    )
-    print(f"{'':32}" + "".join(f"{title:>20}" for title in header[:2]), end="")
-    print("".join(f"{title:>12}" for title in header[2:]))
+    """Prints a result; README.md gets its figures by readme_tables.py."""
+    leaves = "one leaf" if result["leaves"] == 1 else f"{result['leaves']} leaves"
+    print(f"{result['params'] / 1e6:g}M float32 params in {leaves}")
+    ratios = {"over_nesterov": "/ nesterov", "over_adam": "/ adam"}
+    others = {
+        "words_accessed": ("words", "{:.1f} P"),
+        "temporaries": ("temporaries", "{:.1f} P"),
+        "state": ("state", "{:.1f} P"),
+        "milliseconds": ("ms", "{:.3f}"),
+        "compile_seconds": ("compile s", "{:.2f}"),
+    }
+    print(f"{'':32}" + "".join(f"{title:>20}" for title in ratios.values()), end="")
+    print("".join(f"{title:>12}" for title, _ in others.values()))
     for name, row in result["rows"].items():
-        ratios = [
-            "{:.2f} ({:.2f}-{:.2f})".format(*row[key])
-            for key in ("over_nesterov", "over_adam")
+        cells = ["{:.2f} ({:.2f}-{:.2f})".format(*row[key]) for key in ratios]
+        print(f"{name:32}" + "".join(f"{cell:>20}" for cell in cells), end="")
+        cells = [
+            form.format(row[key]) if key in row else "-"
+            for key, (_, form) in others.items()
         ]
-        figures = [
-            f"{row[key]:.1f} P" for key in ("words_accessed", "temporaries", "state")
-        ] + [f"{row['milliseconds']:.2f}", f"{row['compile_seconds']:.2f}"]
-        print(f"{name:32}" + "".join(f"{cell:>20}" for cell in ratios), end="")
-        print("".join(f"{cell:>12}" for cell in figures))
+        print("".join(f"{cell:>12}" for cell in cells))
     for target in result["targets"]:
         verdict = "met" if target["ratio"][0] <= target["limit"] else "NOT met"
         print(
             f"{target['optimizer']} / {target['reference']}: {target['ratio'][0]:.3f},"
-            f" target {target['limit']}: {verdict}"
+            f" target {target['limit']:.3g}: {verdict}"
         )
+    found = with_temporaries(result)
+    print(
+        "no temporaries, but the params between the half steps of opaque mode:",
+        f"NOT met by {', '.join(found)}" if found else "met",
+    )
+    floor = ", ".join(
+        f"{ratios[0]:.2f} times that of {words} words"
+        for words, ratios in result["inna_over_floor"].items()
+    )
+    print(f"{result['gigabytes_per_second']:.1f} GB/s; inna takes {floor}")
     print(flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--params", type=int, nargs="+", default=[10**6, 10**7])
-    parser.add_argument("--rounds", type=int, default=120)
+    parser.add_argument(
+        "--params", type=int, nargs="+", default=[10**5, 10**6, 10**7, 5 * 10**7]
+    )
+    parser.add_argument(
+        "--leaves", type=int, nargs="+", default=[16, 400], help="beside one leaf"
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=40, help="a third of them beyond 10M parameters"
+    )
     parser.add_argument("--out", type=pathlib.Path, help="folder for the records")
     arguments = parser.parse_args()
 
+    everything, some = [*OPTIMIZERS, PYTORCH], SUBSET
+    if torch is None:
+        print(f"without {PYTORCH}: pip install 'inna-optax[benchmarks]'\n")
+        everything, some = everything[:-1], some[:-1]
+    cases = [(everything, size, 1) for size in arguments.params]
+    cases += [
+        (some, size, leaves)
+        for size in arguments.params
+        if 10**6 <= size <= 10**7
+        for leaves in arguments.leaves
+    ]
     results = []
-    for size in arguments.params:
-        repeats = max(2, 4 * (10**7 // size))
-        results.append(measure(size, arguments.rounds, repeats))
+    for names, size, leaves in cases:
+        rounds = arguments.rounds if size <= 10**7 else -(-arguments.rounds // 3)
+        results.append(measure(names, size, leaves, rounds))
         show(results[-1])
+    exponents = growth(results)
+    for name, fit in exponents.items():
+        print(f"{name:32}time ~ P^{fit['exponent']:.3f}, R^2 {fit['r2']:.4f}")
     record.write(
-        arguments.out, "step_cost", {"rounds": arguments.rounds, "results": results}
+        arguments.out,
+        "step_cost",
+        {
+            "rounds": arguments.rounds,
+            **({"pytorch": torch.__version__} if torch else {}),
+            "growth": exponents,
+            "results": results,
+        },
     )
 
 

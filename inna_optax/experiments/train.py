@@ -78,7 +78,8 @@ def _train_into(
     tensorboard: bool,
 ) -> int:
     # What orbax's threads log, with their stacks, comes to the user in one line.
-    logging.getLogger("absl").setLevel(logging.CRITICAL)
+    for name in ("absl", "asyncio"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     decay = setting.problem.protocol.decay
     program = program_for(setting, optimizer, decay)
     first = is_first()  # of the processes: the one that writes and speaks

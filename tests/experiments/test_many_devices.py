@@ -15,7 +15,7 @@ from inna_optax.training import array_shardings, fit, make_mesh
 
 MESHES = [{"data": 8}, {"model": 8}, {"data": 4, "model": 2}]
 # Examples of a mini-batch on each of the devices along `data`: no size of a kernel.
-EACH = 13
+EACH = 12
 
 
 def open_on(name, mesh, folder=None, **options):
