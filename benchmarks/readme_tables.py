@@ -305,10 +305,7 @@ def sweep() -> str:
 
 
 def whole() -> str:
-    path = RESULTS / "whole.json"
-    if not path.exists():
-        return "*Not measured yet.*"
-    record = json.loads(path.read_text())
+    record = json.loads((RESULTS / "whole.json").read_text())
     table, grid = record["table_3_1"], record["alpha_beta_map"]
     rows = [
         f"Table 3.1, {table['runs']:,} runs of {table['iterations']:,} iterations"
@@ -338,12 +335,105 @@ def whole() -> str:
     return _measured("what | takes | beside", rows, record)
 
 
+def training_step() -> str:
+    record = json.loads((RESULTS / "training_step.json").read_text())
+    columns = (
+        "network | parameters | JAX, alone | JAX, in a loop | torch.compile"
+        " | images/s of PyTorch, eager | target"
+    )
+    rows = []
+    for result in record["results"]:
+        found, target = result["rows"], result["target"]
+        speeds = [
+            _spread(found[name]["speed_over_pytorch"]) if name in found else "failed"
+            for name in ("JAX, alone", "JAX, in a scan", "PyTorch, torch.compile")
+        ]
+        eager = f"{found['PyTorch, eager']['images_a_second']:,.0f}"
+        verdict = "-"
+        if target:
+            loop = found["JAX, in a scan"]["speed_over_pytorch"][0]
+            verdict = f"{target}: {'met' if loop >= target else 'not met'} in a loop"
+        cells = [f"`{result['network']}`", f"{result['params']:,}", *speeds, eager]
+        rows.append(" | ".join([*cells, verdict]))
+    return _measured(columns, rows, record)
+
+
+def convolutions() -> str:
+    record = json.loads((RESULTS / "convolutions.json").read_text())
+    columns = (
+        "convolution | in a step | forward | by images | by kernel | floor of each"
+    )
+    rows = []
+    for row in record["results"]:
+        kind = (
+            f"{row['network']}: {row['size']}x{row['size']}, {row['channels']} to"
+            f" {row['features']}, {row['window']}x{row['window']}"
+        )
+        kind += f", stride {row['stride']}" if row["stride"] > 1 else ""
+        times = [f"{t['jax']:.1f} / {t['torch']:.1f}" for t in row["parts"].values()]
+        floor = f"{row['floor_milliseconds']:.1f}"
+        rows.append(" | ".join([kind, str(row["count"]), *times, floor]))
+    rate = record["operations_a_second"] / 1e9
+    return (
+        f"Milliseconds at batch {record['batch_size']}, the zoo's / PyTorch"
+        f" {record['pytorch']}'s; the floor at {rate:.0f} GFLOP/s of a large product:"
+        f"\n\n{_measured(columns, rows, record)}"
+    )
+
+
+def devices() -> str:
+    record = json.loads((RESULTS / "devices.json").read_text())
+    columns = (
+        "problem | mesh | parameters and state | data | temporaries"
+        " | an update's collectives"
+    )
+    rows = []
+    for row in record["results"]:
+        mesh = ", ".join(f"{axis}={size}" for axis, size in row["mesh"].items())
+        sizes = [
+            f"{row[key] / 2**20:.1f} MiB"
+            for key in ("run_bytes", "data_bytes", "temporary_bytes")
+        ]
+        sent = "; ".join(
+            f"{count} {kind}, {size / 2**20:.2f} MiB"
+            for kind, (count, size) in row["collectives"].items()
+        )
+        rows.append(" | ".join([f"`{row['problem']}`", mesh, *sizes, sent or "none"]))
+    paper = [
+        "| optimizer | state at 1B | at 70B | sent a mini-batch at 1B | at 70B |",
+        "|---|---|---|---|---|",
+        *(
+            f"| `{row['optimizer']}` | {row['state_bytes_1B'] / 1e9:.0f} GB"
+            f" | {row['state_bytes_70B'] / 1e9:,.0f} GB"
+            f" | {row['sent_bytes_1B'] / 1e9:.1f} GB"
+            f" | {row['sent_bytes_70B'] / 1e9:,.0f} GB |"
+            for row in record["on_paper"]
+        ),
+    ]
+    return "\n".join(
+        [
+            _measured(columns, rows, record),
+            "",
+            "On paper, for 1 and 70 billion float32 parameters: the state of all"
+            " devices together, and what each of"
+            f" {record['ring']} devices in a ring sends when the mini-batch is split"
+            " over them, 2 (N - 1)/N times the gradient an evaluation (two a"
+            " mini-batch for Step-Tuned SGD; half as much with bfloat16 gradients):",
+            "",
+            *paper,
+        ]
+    )
+
+
 TABLES = {
     "claims": claims.table,
     "step_cost": step_cost,
     "problems": problems,
     "sweep": sweep,
     "whole": whole,
+    "training_step": training_step,
+    "convolutions": convolutions,
+    "devices": devices,
     "compare-digits": compare_digits,
     "figures": figures,
     "table-3.1": table_3_1,

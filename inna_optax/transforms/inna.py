@@ -24,7 +24,6 @@ import optax
 
 from inna_optax.transforms.arithmetic import (
     Scalar,
-    real_dtype,
     rounding_error,
     weighted_sum,
     working_dtype,
@@ -277,20 +276,14 @@ def phase_variable(
 def _root_mean_square(r: jax.Array, g: jax.Array, decay: Scalar) -> jax.Array:
     """The root of `decay r^2 + (1 - decay) |g|^2`, in the type of `r`.
 
-    Numbers whose squares would overflow are scaled by a power of two before: a gradient
-    of 1e20 must not leave an infinity in the state, where it would stay.
+    Gradients whose square would overflow (9e18 in float32) count as the largest whose
+    square does not: an infinity in the state would stay there.
     """
-    wide = g.astype(working_dtype(g, r))
-    dtype = real_dtype(wide.dtype)
-    half = jnp.finfo(dtype).maxexp // 2
-    huge = jnp.maximum(jnp.abs(wide), r) > 2.0 ** (half - 2)
-    down = jnp.where(huge, jnp.asarray(2.0 ** -(half + 2), dtype), 1)
-    up = jnp.where(huge, jnp.asarray(2.0 ** (half + 2), dtype), 1)
-    wide, r_down = wide * down, r * down
-    squares = jnp.real(jnp.conj(wide) * wide)
-    old, new = (jnp.asarray(x, dtype) for x in (decay, 1 - decay))
-    root = up * jnp.sqrt(old * r_down * r_down + new * squares)
-    return root.astype(r.dtype)
+    size = jnp.abs(g.astype(working_dtype(g, r)))
+    largest = math.sqrt(jnp.finfo(size.dtype).max) / 2
+    size = jnp.where(size > largest, largest, size)
+    old, new = (jnp.asarray(x, size.dtype) for x in (decay, 1 - decay))
+    return jnp.sqrt(old * r * r + new * size * size).astype(r.dtype)
 
 
 def _select(mask: Any, params: optax.Params) -> optax.Params:

@@ -28,6 +28,11 @@ CASES = [
     (8, 8, 5, 16, 3, 2, ONE),  # 2 in the gradient, and strides
     (7, 5, 6, 4, 3, 1, "SAME"),  # few features, and columns that cannot be shared
     (6, 6, 24, 40, 3, 1, "SAME"),  # a product a row of the kernel
+    (12, 12, 4, 6, 3, 2, ONE),
+    (12, 11, 33, 9, 3, 2, ONE),  # many channels: a column more
+    (9, 9, 40, 48, 5, 1, "VALID"),
+    (4, 4, 8, 9, 3, 1, "VALID"),  # few places
+    (5, 4, 8, 9, 3, 2, "SAME"),
 ]
 
 
@@ -171,7 +176,7 @@ def test_accelerators_get_the_plain_convolutions(case, platform):
 def test_all_convolutions_are_in_the_order_of_the_cpu_library():
     """In others XLA runs loops of scalars, where a `lax.scan` is around them."""
     library = "[b, 0, 1, f]x[0, 1, i, o]->[b, 0, 1, f]"
-    case = (8, 8, 4, 6, 3, 2, ONE)
+    case = (12, 12, 4, 6, 3, 2, ONE)
     ours, plain = (
         orders_of_dimensions(function, arrays(*case[:5]), "cpu")
         for function in convolutions(*case[4:])
