@@ -49,8 +49,8 @@ def train_runs(
     Vectorized, all points run in one program, and their `seconds` are those of all
     together; otherwise one program runs them one after another.  The default is the
     faster: vectorized on accelerators, not on CPU, where `benchmarks/sweep.py` finds
-    0.6 times the time for a perceptron, which the compilation takes back, and 5 times
-    for LeNet, since a batch of kernels is no convolution that XLA's CPU library knows.
+    no gain for a perceptron, and 5 times the time for LeNet, since a batch of kernels
+    is no convolution that XLA's CPU library knows.
 
     A run whose training loss is not finite after an epoch ends there.
 
