@@ -59,9 +59,9 @@ def convolve(
     a plain ``nnx.Conv``, and its values and gradients to rounding.
 
     A 1x1 convolution is a dense layer over the channels on every platform.  Any other,
-    with its gradients, is JAX's own on all platforms but CPU.  The gradients are a custom rule, which can be differentiated again in
-    either mode (Hessian times vector included); only ``jax.jvp`` of the convolution
-    itself is refused.
+    with its gradients, is JAX's own on all platforms but CPU.  The gradients are a
+    custom rule, which can be differentiated again in either mode (Hessian times vector
+    included); only ``jax.jvp`` of the convolution itself is refused.
 
     Args:
       x: images, of shape (batch, height, width, channels).
