@@ -97,7 +97,7 @@ def _step_cost_pytorch(version: str, sizes: list[dict]) -> str:
     )
     return (
         f"PyTorch {version}: INNA as its users would write it, in the papers' form"
-        f" ([pytorch_inna.py](benchmarks/pytorch_inna.py)), takes {slower} times as"
+        f" (`benchmarks/pytorch_inna.py`), takes {slower} times as"
         " long as `inna`."
     )
 
