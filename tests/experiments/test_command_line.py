@@ -309,16 +309,15 @@ def test_scalars_for_tensorboard(tmp_path):
     assert content.count(b"train_loss") == content.count(b"test_accuracy") == 3
 
 
-def test_resume_refuses_another_run(tmp_path):
-    out = tmp_path / "run"
-    arguments = ("train", "digits", "--optimizer", "sgd", "--epochs", "1", "--out", out)
-    assert run(*arguments).returncode == 0
-    other = run(*arguments, "--resume", "--learning-rate", 0.5)
-    assert other.returncode == 2
-    assert "has hyperparameters {'learning_rate': 0.1}" in other.stderr
-    again = run(*arguments)
-    assert again.returncode == 2
-    assert "already holds results" in again.stderr
+def test_resume_refuses_another_run(tmp_path, capsys):
+    out = str(tmp_path / "run")
+    arguments = ["train", "digits", "--optimizer", "sgd", "--epochs", "1", "--out", out]
+    assert command_line.main(arguments) == 0
+    other = [*arguments, "--resume", "--learning-rate", "0.5"]
+    assert command_line.main(other) == 2
+    assert "has hyperparameters {'learning_rate': 0.1}" in capsys.readouterr().err
+    assert command_line.main(arguments) == 2
+    assert "already holds results" in capsys.readouterr().err
 
 
 def test_a_diverging_run_stops_and_keeps_its_record(tmp_path):

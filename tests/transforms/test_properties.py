@@ -34,9 +34,7 @@ STRUCTURES: tuple[tuple[Leaf | None, ...], ...] = (
     (("float32", (2, 3)), ("float32", ()), None),
     (("float16", (3,)), ("bfloat16", (2, 1, 3)), ("float32", (0, 2))),
     (("complex64", (2, 3)), ("float32", ())),
-    (("float64", (2, 3, 1, 2)), ("float32", (3,))),
-    (("complex128", (3,)), ("float64", ())),
-    (("bfloat16", ()),),
+    (("float64", (2, 3, 1, 2)), ("float32", (3,)), ("complex128", (3,))),
 )
 
 
@@ -220,12 +218,18 @@ def _at(steps, k):
 
 
 def assert_finite_where_the_exact_numbers_are(case):
-    """Up to where they, as double precision has them, come near the types' largest."""
+    """Up to where they, as double precision has them, come near the types' largest.
+
+    Or where a step of nu does, which stands for a curvature that overflowed.
+    """
+    fallback = case.values["learning_rate"] * case.values.get("nu", 0.0)
+    _, gradients = draw_arrays(case)
     largest = min(float(jnp.finfo(leaf[0]).max) for leaf in case.leaves if leaf)
     _, found = run(case)
     _, exact = run(case, widen=True)
     for k in range(STEPS):
-        if np.abs(numbers(_at(exact, k))).max(initial=0) > 0.1 * largest:
+        needed = [numbers(_at(exact, k)), fallback * numbers(_at(gradients, k))]
+        if np.abs(np.concatenate(needed)).max(initial=0) > 0.1 * largest:
             return
         assert np.isfinite(numbers(_at(found, k))).all()
 
