@@ -17,7 +17,8 @@ from inna_optax.experiments.figures.registry import COMPARISONS, FIGURES
 from inna_optax.experiments.optimizers import HYPERPARAMETERS, OPTIMIZERS, Decay
 from inna_optax.experiments.problems import PROBLEMS, Problem, Scale
 from inna_optax.experiments.stopping import Stopped
-from inna_optax.training import CheckpointError
+from inna_optax.training import CheckpointError, make_mesh
+from inna_optax.training.mesh import AXES
 from inna_optax.transforms.hyperparameters import check_hyperparameter
 
 SEED_MAX = 2**32 - 1
@@ -238,7 +239,7 @@ def _mesh_sizes(text: str) -> dict[str, int]:
     sizes: dict[str, int] = {}
     for part in text.split(","):
         axis, _, size = part.partition("=")
-        if axis not in ("data", "model") or axis in sizes or not size.isdecimal():
+        if axis not in AXES or axis in sizes or not size.isdecimal():
             raise argparse.ArgumentTypeError(
                 f"must be like data=4,model=2, either axis once, got {text!r}"
             )
@@ -395,8 +396,6 @@ def _mesh(arguments: argparse.Namespace) -> Any:
     if arguments.mesh is None and arguments.distributed is None:
         return None
     import jax
-
-    from inna_optax.training import make_mesh
 
     try:
         return make_mesh(arguments.mesh or {"data": jax.device_count()})

@@ -11,7 +11,7 @@ from inna_optax.experiments.errors import UserError
 from inna_optax.experiments.experiment import open_problem, program_for
 from inna_optax.experiments.optimizers import OPTIMIZERS
 from inna_optax.experiments.problems import PROBLEMS
-from inna_optax.training import array_shardings, fit, make_mesh
+from inna_optax.training import array_shardings, fit, make_mesh, with_places
 
 MESHES = [{"data": 8}, {"model": 8}, {"data": 4, "model": 2}]
 # Examples of a mini-batch on each of the devices along `data`: no size of a kernel.
@@ -29,11 +29,7 @@ def compiled_epoch(setting, optimizer):
     program = program_for(setting, entry, setting.problem.protocol.decay)
     values = {"learning_rate": entry.learning_rate, **entry.defaults}
     run = jax.eval_shape(program.start, np.uint32(0), values)
-    placed = jax.tree.map(
-        lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s),
-        run,
-        array_shardings(run, setting.mesh),
-    )
+    placed = with_places(run, setting.mesh)
     train = jax.jit(program.train, donate_argnums=0)
     return train.lower(placed, values, setting.arrays, 0, 0, 2).compile(), run
 
