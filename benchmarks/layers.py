@@ -72,6 +72,29 @@ def with_plain_layers(model: nnx.Module) -> nnx.Module:
     return model
 
 
+def loss_of(graph: nnx.GraphDef) -> Callable[..., tuple[jax.Array, nnx.State]]:
+    """The loss as a function of params, state, images and key; labels are made up.
+
+    It returns the value and the state after it; a network that gives back images is
+    an auto-encoder.
+    """
+
+    def loss(params, state, images, key):
+        # Copied: running averages are new variables of the gradient's trace.
+        model = nnx.merge(graph, params, state, copy=True)
+        outputs = model(images, rngs=nnx.Rngs(key))
+        if outputs.shape == images.shape:
+            value = jnp.mean((outputs - images) ** 2)
+        else:
+            labels = jnp.arange(len(images)) % 10
+            value = optax.softmax_cross_entropy_with_integer_labels(
+                outputs, labels
+            ).mean()
+        return value, nnx.state(model, nnx.Not(nnx.Param))
+
+    return loss
+
+
 class Step:
     """The compiled training step of one network, `scanned` times in a loop or alone."""
 
@@ -82,23 +105,11 @@ class Step:
         graph, params, state = nnx.split(model, nnx.Param, ...)
         key = jax.random.key(0)
         images = jax.random.uniform(key, (batch, *shape))
-        labels = jnp.arange(batch) % 10
-
-        def loss(params, state, key):
-            # Copied: running averages are new variables of the gradient's trace.
-            model = nnx.merge(graph, params, state, copy=True)
-            outputs = model(images, rngs=nnx.Rngs(key))
-            if outputs.shape == images.shape:
-                value = jnp.mean((outputs - images) ** 2)
-            else:
-                value = optax.softmax_cross_entropy_with_integer_labels(
-                    outputs, labels
-                ).mean()
-            return value, nnx.state(model, nnx.Not(nnx.Param))
+        loss = loss_of(graph)
 
         def step(params, state, key):
             (_, state), grads = jax.value_and_grad(loss, has_aux=True)(
-                params, state, key
+                params, state, images, key
             )
             return jax.tree.map(lambda p, g: p - 1e-3 * g, params, grads), state
 

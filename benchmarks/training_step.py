@@ -32,10 +32,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("KMP_BLOCKTIME", "0")
 
 import jax
-import jax.numpy as jnp
 import layers
 import numpy as np
-import optax
 import pytorch_networks
 import record
 import torch
@@ -69,19 +67,7 @@ class JaxStep:
         # Arguments, not constants, of which the compiler could prepare something.
         images = jax.random.uniform(key, (self.steps, BATCH_SIZE, *shape))
         keys = jax.random.split(key, self.steps)
-        labels = jnp.arange(BATCH_SIZE) % 10
-
-        def loss(params, state, x, key):
-            # Copied: running averages are new variables of the gradient's trace.
-            model = nnx.merge(graph, params, state, copy=True)
-            y = model(x, rngs=nnx.Rngs(key))
-            if y.shape == x.shape:
-                value = jnp.mean((y - x) ** 2)
-            else:
-                value = optax.softmax_cross_entropy_with_integer_labels(
-                    y, labels
-                ).mean()
-            return value, nnx.state(model, nnx.Not(nnx.Param))
+        loss = layers.loss_of(graph)
 
         def step(carry, batch):
             params, state = carry
