@@ -14,14 +14,22 @@ The times in the comments are of batches of 128 on 2 cores.
 import functools
 import math
 import operator
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 IMAGES = ("NHWC", "HWIO", "NHWC")
-Pads = tuple[tuple[int, int], ...]
+
+
+class How(NamedTuple):
+    """What a convolution of images is asked for beside them and the kernel."""
+
+    strides: tuple[int, ...]
+    pads: tuple[tuple[int, int], ...]  # (before, after) of height and width
+    precision: Any
+
 
 # With fewer features, those of neighbouring places are computed as one place's: 0.25
 # of the time for LeNet's first layer, 0.55 for the gradient by its second's images.
@@ -94,7 +102,7 @@ def convolve(
         # convolution's gradients need: 0.37 of the time for a layer of NiN's (192
         # to 160 channels, 32x32 pixels, batch 128), forward and backward.
         return jnp.dot(x, kernel[0, 0], precision=precision)
-    return _convolve(x, kernel, tuple(strides), pads, precision)
+    return _convolve(x, kernel, How(tuple(strides), pads, precision))
 
 
 def _is_ordinary(options: dict[str, Any]) -> bool:
@@ -112,12 +120,15 @@ def _is_ordinary(options: dict[str, Any]) -> bool:
 def _plain(
     x: jax.Array,
     kernel: jax.Array,
-    strides: tuple[int, ...],
-    pads: Pads,
-    precision: Any,
+    how: How,
 ) -> jax.Array:
     return lax.conv_general_dilated(
-        x, kernel, strides, pads, dimension_numbers=IMAGES, precision=precision
+        x,
+        kernel,
+        how.strides,
+        how.pads,
+        dimension_numbers=IMAGES,
+        precision=how.precision,
     )
 
 
@@ -133,15 +144,14 @@ def _places_together(columns: int, features: int, fewest: int) -> int:
 def _widened(
     x: jax.Array,
     kernel: jax.Array,
-    strides: tuple[int, ...],
-    pads: Pads,
-    precision: Any,
+    how: How,
 ) -> jax.Array:
     """The same with few features, as a convolution with more of them.
 
     Neighbouring places in a row become one, whose window is all that theirs see, and
     whose features are all theirs; where one of them does not look its kernel is zero.
     """
+    strides, pads, _ = how
     _, width, _, features = kernel.shape
     columns = (x.shape[2] + sum(pads[1]) - width) // strides[1] + 1
     places = _places_together(columns, features, FEWEST_FEATURES)
@@ -153,31 +163,28 @@ def _widened(
         ],
         axis=-1,
     )
-    y = _plain(x, wide, (strides[0], places * strides[1]), pads, precision)
+    y = _plain(x, wide, how._replace(strides=(strides[0], places * strides[1])))
     return y.reshape(*y.shape[:2], columns, features)
 
 
 def _with_a_column_more(
     x: jax.Array,
     kernel: jax.Array,
-    strides: tuple[int, ...],
-    pads: Pads,
-    precision: Any,
+    how: How,
 ) -> jax.Array:
     """The same from many channels, without the last column of what is computed."""
-    rows, (left, right) = pads
-    more = rows, (left, right + strides[1])
-    return _plain(x, kernel, strides, more, precision)[:, :, :-1]
+    rows, (left, right) = how.pads
+    more = rows, (left, right + how.strides[1])
+    return _plain(x, kernel, how._replace(pads=more))[:, :, :-1]
 
 
 def _by_patches(
     x: jax.Array,
     kernel: jax.Array,
-    strides: tuple[int, ...],
-    pads: Pads,
-    precision: Any,
+    how: How,
 ) -> jax.Array:
     """The same with few places, as a product of what the windows see and the kernel."""
+    strides, pads, precision = how
     height, width, _, features = kernel.shape
     x = jnp.pad(x, ((0, 0), *pads, (0, 0)))
     last_row, last_column = x.shape[1] - height + 1, x.shape[2] - width + 1
@@ -195,15 +202,13 @@ def _by_patches(
 def _on_cpu(
     x: jax.Array,
     kernel: jax.Array,
-    strides: tuple[int, ...],
-    pads: Pads,
-    precision: Any,
+    how: How,
 ) -> jax.Array:
     """The convolution in the form that is fast for its sizes."""
     places = math.prod(
         (size + sum(pad) - window) // stride + 1
         for size, pad, window, stride in zip(
-            x.shape[1:3], pads, kernel.shape[:2], strides, strict=True
+            x.shape[1:3], how.pads, kernel.shape[:2], how.strides, strict=True
         )
     )
     channels, features = kernel.shape[2:]
@@ -215,52 +220,43 @@ def _on_cpu(
         form = _with_a_column_more
     else:
         form = _plain
-    return form(x, kernel, strides, pads, precision)
+    return form(x, kernel, how)
 
 
 def _value(
     x: jax.Array,
     kernel: jax.Array,
-    strides: tuple[int, ...],
-    pads: Pads,
-    precision: Any,
+    how: How,
 ) -> jax.Array:
     """The convolution, as the platform runs it fast."""
-    plain, on_cpu = (
-        functools.partial(f, strides=strides, pads=pads, precision=precision)
-        for f in (_plain, _on_cpu)
-    )
+    plain, on_cpu = (functools.partial(f, how=how) for f in (_plain, _on_cpu))
     return lax.platform_dependent(x, kernel, cpu=on_cpu, default=plain)
 
 
-_convolve = jax.custom_vjp(_value, nondiff_argnums=(2, 3, 4))
+_convolve = jax.custom_vjp(_value, nondiff_argnums=(2,))
 
 
 def _forward(
     x: jax.Array,
     kernel: jax.Array,
-    strides: tuple[int, ...],
-    pads: Pads,
-    precision: Any,
+    how: How,
 ) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    return _value(x, kernel, strides, pads, precision), (x, kernel)
+    return _value(x, kernel, how), (x, kernel)
 
 
 def _backward(
-    strides: tuple[int, ...],
-    pads: Pads,
-    precision: Any,
+    how: How,
     residuals: tuple[jax.Array, jax.Array],
     cotangent: jax.Array,
 ) -> tuple[jax.Array, jax.Array]:
     """The gradients by ``x`` and by the kernel: JAX's own, or on CPU ours."""
-    plain = functools.partial(_plain, strides=strides, pads=pads, precision=precision)
+    plain = functools.partial(_plain, how=how)
 
     def derived(x: jax.Array, kernel: jax.Array, g: jax.Array) -> Any:
         return jax.vjp(plain, x, kernel)[1](g)
 
     def reordered(x: jax.Array, kernel: jax.Array, g: jax.Array) -> Any:
-        arguments = (x, kernel, g, strides, pads, precision)
+        arguments = (x, kernel, g, how)
         return _image_gradient(*arguments), _kernel_gradient(*arguments)
 
     return lax.platform_dependent(*residuals, cotangent, cpu=reordered, default=derived)
@@ -273,11 +269,10 @@ def _image_gradient(
     x: jax.Array,
     kernel: jax.Array,
     g: jax.Array,
-    strides: tuple[int, ...],
-    pads: Pads,
-    precision: Any,
+    how: How,
 ) -> jax.Array:
     """A convolution of the output's gradient with the kernel turned about."""
+    strides, pads, precision = how
     low = [
         window - 1 - pad for window, (pad, _) in zip(kernel.shape, pads, strict=False)
     ]
@@ -291,7 +286,7 @@ def _image_gradient(
     turned = jnp.flip(kernel, (0, 1)).swapaxes(2, 3)
     padding = tuple(zip(low, high, strict=True))
     if strides == (1, 1):
-        return _on_cpu(g, turned, strides, padding, precision)
+        return _on_cpu(g, turned, how._replace(pads=padding))
     return lax.conv_general_dilated(
         g,
         turned,
@@ -307,13 +302,12 @@ def _kernel_gradient(
     x: jax.Array,
     kernel: jax.Array,
     g: jax.Array,
-    strides: tuple[int, ...],
-    pads: Pads,
-    precision: Any,
+    how: How,
 ) -> jax.Array:
     """What the windows saw, times the output's gradient; some images at a time."""
     batch, rows, columns, _ = g.shape
     _, width, channels, features = kernel.shape
+    strides = how.strides
     places = _places_together(columns, features, FEWEST_FEATURES_OF_GRADIENT)
     seen = (places - 1) * strides[1] + width
     numbers = rows * (columns // places) * seen * channels  # of an image
@@ -325,9 +319,8 @@ def _kernel_gradient(
 
     def add(group: jax.Array, gradient: jax.Array) -> jax.Array:
         some = (lax.dynamic_index_in_dim(a, group, 1, keepdims=False) for a in parts)
-        return gradient + _windows_times(next(some), kernel, next(some), *settings)
+        return gradient + _windows_times(next(some), kernel, next(some), how)
 
-    settings = strides, pads, precision
     # A group has images from all over the batch: on a mesh each device has its part.
     parts = [a.reshape(-1, groups, *a.shape[1:]) for a in (x, g)]
     # Sums of 16 bits would lose what is added last.
@@ -339,15 +332,14 @@ def _windows_times(
     x: jax.Array,
     kernel: jax.Array,
     g: jax.Array,
-    strides: tuple[int, ...],
-    pads: Pads,
-    precision: Any,
+    how: How,
 ) -> jax.Array:
     """The kernel's gradient, a product for each of the kernel's rows.
 
     With few features neighbouring places are one, as in :func:`_widened`; of what the
     wide window saw, each place's gradient takes its own part.
     """
+    strides, pads, precision = how
     height, width, channels, features = kernel.shape
     batch, rows, columns, _ = g.shape
     places = _places_together(columns, features, FEWEST_FEATURES_OF_GRADIENT)
