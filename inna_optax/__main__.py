@@ -18,6 +18,9 @@ def main() -> int:
             file=sys.stderr,
         )
         return 2
+    except KeyboardInterrupt:  # while modules are imported
+        print("inna-optax: interrupted", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from inna_optax.experiments.figures.comparison import (
 )
 from inna_optax.experiments.figures.registry import COMPARISONS
 from inna_optax.experiments.figures.style import save
-from inna_optax.experiments.folders import locked, new_folder
+from inna_optax.experiments.folders import output_folder
 from inna_optax.experiments.optimizers import Decay
 from inna_optax.experiments.problems import DATASETS, PROBLEMS
 from inna_optax.experiments.progress import Bar, progress_bar
@@ -47,18 +47,17 @@ def compare(
     """
     console = Console()
     name = f"compare-{setting.problem.name}"
-    folder = out if resume and out else new_folder(out, name, SUMMARY, SEARCH, RUNS)
     total = images_of(setting, entries, seeds)
-    with (
-        locked(folder),
-        stop_signals(folder) as stop,
-        progress_bar(setting.problem.name, total) as bar,
-    ):
-        summary = run_comparison(
-            setting, entries, seeds=range(seeds), folder=folder, bar=bar, stop=stop
-        )
-    write_json(folder / SUMMARY, {**summary, **provenance(command)})
-    (picture, *_) = save(draw_comparisons([summary]), folder, "comparison")
+    with output_folder(out, name, SUMMARY, SEARCH, RUNS, resume=resume) as folder:
+        with (
+            stop_signals(folder) as stop,
+            progress_bar(setting.problem.name, total) as bar,
+        ):
+            summary = run_comparison(
+                setting, entries, seeds=range(seeds), folder=folder, bar=bar, stop=stop
+            )
+        write_json(folder / SUMMARY, {**summary, **provenance(command)})
+        (picture, *_) = save(draw_comparisons([summary]), folder, "comparison")
     console.print(summary_table(summary))
     console.print(f"Picture: {picture}", soft_wrap=True)
     console.print(
@@ -86,32 +85,30 @@ def compare_problems(
     shown, stem = COMPARISONS[number], f"figure-{number}"
     seeds = {name: getattr(PROBLEMS[name], scale).seeds for name in settings}
     entries = {name: shown.entries(PROBLEMS[name].protocol) for name in settings}
-    folder = out if resume and out else new_folder(out, stem, f"{stem}.json", *settings)
     total = sum(
         images_of(setting, entries[name], seeds[name])
         for name, setting in settings.items()
     )
-    with (
-        locked(folder),
-        stop_signals(folder) as stop,
-        progress_bar(stem, total) as bar,
-    ):
-        summaries = {
-            name: run_comparison(
-                setting,
-                entries[name],
-                seeds=range(seeds[name]),
-                folder=folder / name,
-                bar=bar,
-                stop=stop,
-            )
-            for name, setting in settings.items()
-        }
-    record = folder / f"{stem}.json"
-    result = {"figure": number, "scale": scale, "problems": summaries}
-    write_json(record, {**result, **provenance(command)})
-    written = json.loads(record.read_text())
-    paths = save(draw_comparisons(list(written["problems"].values())), folder, stem)
+    record_name = f"{stem}.json"
+    with output_folder(out, stem, record_name, *settings, resume=resume) as folder:
+        with stop_signals(folder) as stop, progress_bar(stem, total) as bar:
+            summaries = {
+                name: run_comparison(
+                    setting,
+                    entries[name],
+                    seeds=range(seeds[name]),
+                    folder=folder / name,
+                    bar=bar,
+                    stop=stop,
+                )
+                for name, setting in settings.items()
+            }
+        record = folder / record_name
+        result = {"figure": number, "scale": scale, "problems": summaries}
+        write_json(record, {**result, **provenance(command)})
+        written = json.loads(record.read_text())
+        shown_problems = list(written["problems"].values())
+        paths = save(draw_comparisons(shown_problems), folder, stem)
     console = Console()
     for summary in written["problems"].values():
         console.print(summary_table(summary))

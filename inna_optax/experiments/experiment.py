@@ -17,6 +17,15 @@ from inna_optax.experiments.provenance import versions
 from inna_optax.experiments.tasks import make_task
 from inna_optax.training import Arrays, Program, make_program, put_examples
 
+COLUMNS = (
+    "epoch",
+    "gradient_evaluations",
+    "train_loss",
+    "test_loss",
+    "test_accuracy",
+    "seconds",
+)
+
 
 class Setting(NamedTuple):
     """What all runs of a command share."""
@@ -206,7 +215,9 @@ def read_record(path: pathlib.Path, expected: Mapping[str, Any]) -> dict[str, An
     try:
         record = json.loads(path.read_text())
         found = identity(record)
-        record["history"], record["final"]  # are there
+        record["final"]  # is there
+        if any(set(row) != set(COLUMNS) for row in record["history"]):
+            raise ValueError
     except FileNotFoundError:
         raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

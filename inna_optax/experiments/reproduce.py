@@ -1,8 +1,9 @@
 """The figures and tables of the papers that train no network."""
 
+import contextlib
 import json
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -11,7 +12,7 @@ from rich.table import Table
 
 from inna_optax.experiments.figures import style
 from inna_optax.experiments.figures.registry import FIGURES
-from inna_optax.experiments.folders import new_folder
+from inna_optax.experiments.folders import output_folder
 from inna_optax.experiments.provenance import provenance
 from inna_optax.experiments.tables import table_3_1
 from inna_optax.training import write_json
@@ -24,10 +25,13 @@ def figure(
 ) -> None:
     """Computes a figure in double precision, writes its numbers, then draws them."""
     stem = f"figure-{number}"
-    record = new_folder(out, stem, f"{stem}.json") / f"{stem}.json"
-    jax.config.update("jax_enable_x64", True)
     module = FIGURES[number].load()
-    with Console(stderr=True).status(f"figure {number}: {FIGURES[number].title}"):
+    with (
+        output_folder(out, stem, f"{stem}.json") as folder,
+        _double_precision(),
+        Console(stderr=True).status(f"figure {number}: {FIGURES[number].title}"),
+    ):
+        record = folder / f"{stem}.json"
         result = {"figure": number, "scale": scale, **module.compute(scale)}
         write_json(record, result | provenance(command))
         # From the file: the picture shows what was written, and nothing else.
@@ -45,10 +49,10 @@ def figure(
 def table(number: str, out: pathlib.Path | None, command: Sequence[str]) -> None:
     """Computes a table in double precision, writes and prints it."""
     stem = f"table-{number}"
-    record = new_folder(out, stem, f"{stem}.json") / f"{stem}.json"
-    jax.config.update("jax_enable_x64", True)
-    result: Mapping[str, Any] = TABLES[number].compute()
-    write_json(record, {**result, **provenance(command)})
+    with output_folder(out, stem, f"{stem}.json") as folder, _double_precision():
+        record = folder / f"{stem}.json"
+        result: Mapping[str, Any] = TABLES[number].compute()
+        write_json(record, {**result, **provenance(command)})
     console = Console()
     headers = TABLES[number].HEADERS
     shown = Table(*headers.values(), title=f"table {number}")
@@ -58,6 +62,16 @@ def table(number: str, out: pathlib.Path | None, command: Sequence[str]) -> None
     console.print(shown)
     console.print(f"{result['seconds']:.2f} s, escape: {result['escape']}")
     console.print(str(record), soft_wrap=True)
+
+
+@contextlib.contextmanager
+def _double_precision() -> Iterator[None]:
+    before = jax.config.read("jax_enable_x64")
+    jax.config.update("jax_enable_x64", True)
+    try:
+        yield
+    finally:
+        jax.config.update("jax_enable_x64", before)
 
 
 def _cell(value: Any) -> str:

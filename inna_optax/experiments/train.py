@@ -1,6 +1,5 @@
 """The command `inna-optax train`."""
 
-import contextlib
 import logging
 import pathlib
 from collections.abc import Mapping
@@ -20,7 +19,7 @@ from inna_optax.experiments.experiment import (
     read_record,
     run_record,
 )
-from inna_optax.experiments.folders import locked, new_folder
+from inna_optax.experiments.folders import output_folder
 from inna_optax.experiments.optimizers import Optimizer
 from inna_optax.experiments.progress import progress_bar
 from inna_optax.experiments.scalars import check_installed, scalar_writer
@@ -61,8 +60,7 @@ def train(
     if tensorboard:
         check_installed()
     name = f"train-{setting.problem.name}-{optimizer.name}"
-    folder = out if resume and out else new_folder(out, name, RECORD, CHECKPOINTS)
-    with locked(folder) if is_first() else contextlib.nullcontext():
+    with output_folder(out, name, RECORD, CHECKPOINTS, resume=resume) as folder:
         return _train_into(
             folder, setting, optimizer, hyperparameters, seed, resume, tensorboard
         )
@@ -87,7 +85,7 @@ def _train_into(
     def record(history: list[dict[str, Any]]) -> dict[str, Any]:
         return run_record(setting, optimizer, decay, hyperparameters, seed, history)
 
-    history = _history_to_resume(folder, record([])) if resume else []
+    history = read_record(folder / RECORD, record([]))["history"] if resume else []
     wait_for_all("the folder is read")
     if first and not resume:
         # Before anything is computed: a run killed in its first epoch can go on.
@@ -151,18 +149,6 @@ def _train_into(
         )
         return 1
     return 0
-
-
-def _history_to_resume(
-    folder: pathlib.Path, expected: Mapping[str, Any]
-) -> list[dict[str, Any]]:
-    """The history in `folder`, after checking that it is of the run asked for."""
-    try:
-        record = read_record(folder / RECORD, expected)
-    except FileNotFoundError as error:
-        raise UserError(f"{folder / RECORD} is not a record of a run.") from error
-    history: list[dict[str, Any]] = record["history"]
-    return history
 
 
 def _restore(

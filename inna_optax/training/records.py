@@ -9,6 +9,8 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from inna_optax.training.arguments import as_path, check_type
+
 
 def _plain(value: Any) -> Any:
     """`value` as JSON has it; a number that is not finite becomes null."""
@@ -24,9 +26,12 @@ def _plain(value: Any) -> Any:
 
 
 def _write(path: pathlib.Path, text: str) -> None:
-    """Writes beside `path` and renames: a kill leaves the old file or the new."""
+    """Writes beside `path` and renames: a kill leaves the old file or the new.
+
+    And a part of the new one at worst, where the next attempt writes again.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial = path.with_name(f".{path.name}.partial")
     try:
         with partial.open("w", encoding="utf-8") as file:
             file.write(text)
@@ -39,13 +44,31 @@ def _write(path: pathlib.Path, text: str) -> None:
         partial.unlink(missing_ok=True)
 
 
-def write_json(path: pathlib.Path, record: Mapping[str, Any]) -> None:
-    """Writes `record` to `path`; numbers that are not finite become null."""
+def write_json(path: str | os.PathLike[str], record: Mapping[str, Any]) -> None:
+    """Writes `record` to `path`; numbers that are not finite become null.
+
+    Raises:
+      TypeError: if `path` is not a path, or `record` not a mapping to what JSON has.
+      OSError: if it cannot be written.
+    """
+    path = as_path("path", path)
+    check_type("record", record, Mapping)
     _write(path, json.dumps(_plain(record), indent=2, allow_nan=False) + "\n")
 
 
-def write_history(path: pathlib.Path, history: Sequence[Mapping[str, Any]]) -> None:
-    """Writes a history, a list of rows with the same keys, as CSV to `path`."""
+def write_history(
+    path: str | os.PathLike[str], history: Sequence[Mapping[str, Any]]
+) -> None:
+    """Writes a history, a list of rows with the same keys, as CSV to `path`.
+
+    Raises:
+      TypeError: if `path` is not a path.
+      ValueError: if the history has no rows, or one has a key that the first has not.
+      OSError: if it cannot be written.
+    """
+    path = as_path("path", path)
+    if not history:
+        raise ValueError(f"history must have at least one row, got {history!r}.")
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(history[0]), lineterminator="\n")
     writer.writeheader()

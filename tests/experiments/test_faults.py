@@ -1,5 +1,6 @@
 """What goes wrong in a run: one clear line, an exit status, and nothing lost."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -119,31 +120,108 @@ def test_a_full_disk_keeps_what_was_stored(mounted, tmp_path):
 def test_a_folder_that_cannot_be_written(arguments, mounted, capsys):
     disk = mounted("size=1m,ro")
     status, line = command(capsys, *arguments, "--out", disk)
-    jax.config.update("jax_enable_x64", False)  # which figures set, for their process
     assert status == 1
     assert str(disk) in line
     assert line.endswith("Read-only file system")
 
 
-def test_two_runs_in_one_folder(finished, capsys):
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [*TRAIN, "--epochs", "4", "--resume"],
+        ["compare", "--optimizers", "sgd", "--resume"],
+        ["figure", "3.1"],
+        ["table", "3.1"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_two_runs_in_one_folder(arguments, finished, capsys):
+    before = sorted(finished.rglob("*"))
     with filelock.FileLock(finished / ".lock"):
-        again = (*TRAIN, "--epochs", "4", "--out", finished, "--resume")
-        status, line = command(capsys, *again)
+        status, line = command(capsys, *arguments, "--out", finished)
     assert status == 2
     assert line == f"inna-optax: --out {finished} is in use by another run."
+    assert sorted(finished.rglob("*")) == before
 
 
-def test_out_of_memory(monkeypatch, capsys, tmp_path):
+def cut(record):
+    record.write_text(record.read_text()[:-20])
+
+
+def fill_with_bytes(record):
+    record.write_bytes(bytes(range(256)))
+
+
+def change(**entries):
+    def damage(record):
+        record.write_text(json.dumps(json.loads(record.read_text()) | entries))
+
+    return damage
+
+
+NO_RECORD = "is not a record of a run."
+
+
+@pytest.mark.parametrize(
+    ("damage", "answer"),
+    [
+        (cut, NO_RECORD),
+        (fill_with_bytes, NO_RECORD),
+        (change(history=[{"epoch": 0}]), NO_RECORD),
+        (change(history=7), NO_RECORD),
+        (change(problem="d"), "has problem 'd', the command says 'digits'"),
+        (change(seed=1), "has seed 1, the command says 0"),
+        (change(later="key"), "has later 'key', the command says None"),
+    ],
+)
+def test_a_record_that_is_not_the_runs(damage, answer, finished, tmp_path, capsys):
+    out = shutil.copytree(finished, tmp_path / "out")
+    damage(out / "results.json")
+    before = (out / "results.json").read_bytes()
+    status, line = command(capsys, *TRAIN, "--epochs", "4", "--out", out, "--resume")
+    assert status == 2
+    assert str(out / "results.json") in line
+    assert line.endswith(answer)
+    assert (out / "results.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("error", "answer"),
+    [
+        (
+            jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory\nmore"),
+            "out of memory (RESOURCE_EXHAUSTED: Out of memory): a smaller --batch-size"
+            " takes less",
+        ),
+        (
+            MemoryError("Unable to allocate 6.00 TiB"),
+            "out of memory: Unable to allocate 6.00 TiB",
+        ),
+        (MemoryError(), "out of memory: the machine has no more"),
+    ],
+)
+def test_out_of_memory(error, answer, monkeypatch, capsys, tmp_path):
     def exhausted(*_, **__):
-        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory\nmore")
+        raise error
 
     monkeypatch.setattr("inna_optax.experiments.train.fit", exhausted)
     status, line = command(capsys, *TRAIN, "--epochs", "1", "--out", tmp_path / "out")
+    assert (status, line) == (1, f"inna-optax: {answer}")
+
+
+def test_a_full_disk_keeps_the_finished_runs_of_a_comparison(mounted, tmp_path, capsys):
+    disk = mounted("size=28k")
+    compare = ["compare", "--optimizers", "sgd", "--train-examples", "96"]
+    compare += ["--epochs", "2", "--seeds", "2"]
+    status, line = command(capsys, *compare, "--out", disk / "out")
     assert status == 1
-    assert line == (
-        "inna-optax: out of memory (RESOURCE_EXHAUSTED: Out of memory): a smaller"
-        " --batch-size takes less"
-    )
+    assert line.startswith(f"inna-optax: {disk}/out/")
+    assert line.endswith("No space left on device")
+    roomy = shutil.copytree(disk / "out", tmp_path / "roomy")
+    kept = {path: path.stat().st_mtime_ns for path in roomy.rglob("*.json")}
+    assert kept
+    assert command(capsys, *compare, "--out", roomy, "--resume")[0] == 0
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
 
 
 def test_an_error_of_ours_is_not_hidden(monkeypatch, tmp_path):

@@ -1,0 +1,86 @@
+"""The command line in processes of its own, and what a run leaves in its folder."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import numpy as np
+import orbax.checkpoint as ocp
+
+# The tests' eight host devices are not the user's.
+SHELL = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}
+
+
+COMMAND = (sys.executable, "-m", "inna_optax")
+
+
+def run(*arguments, under=(), **environment):
+    """In a process of its own, as from a shell.
+
+    `under` is what stands before the command, such as taskset; `environment` is added
+    to the shell's.
+    """
+    return subprocess.run(
+        [*under, *COMMAND, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=SHELL | environment,
+    )
+
+
+def start(*arguments, command=COMMAND, **environment):
+    """The same, not waited for."""
+    return subprocess.Popen(
+        [*command, *map(str, arguments)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=SHELL | environment,
+    )
+
+
+def wait_for(process, condition):
+    """Waits until it holds, while the process runs."""
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def strict_json(path):
+    def refuse(constant):
+        raise AssertionError(f"{constant} in {path}")
+
+    return json.loads(path.read_text(), parse_constant=refuse)
+
+
+def progress_of(out):
+    """The last epoch in a run's record, 0 if there is none."""
+    path = out / "results.json"
+    history = strict_json(path)["history"] if path.exists() else []
+    return history[-1]["epoch"] if history else 0
+
+
+def results_of(out):
+    """A run's record without times, and the arrays of its last checkpoint."""
+    record = strict_json(out / "results.json")
+    for row in [*record["history"], record["final"]]:
+        del row["seconds"]
+    checkpoints = ocp.CheckpointManager(out / "checkpoints")
+    last = checkpoints.latest_step()
+    arrays = checkpoints.restore(last, args=ocp.args.StandardRestore())
+    checkpoints.close()
+    return record, last, arrays
+
+
+def assert_same_run(one, other):
+    record, last, arrays = results_of(one)
+    other_record, other_last, other_arrays = results_of(other)
+    assert (record, last) == (other_record, other_last)
+    assert arrays.keys() == other_arrays.keys()
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(array, other_arrays[name])
