@@ -42,7 +42,7 @@ def head(
       A :class:`Dataset`.
 
     Raises:
-      TypeError: if a number is not an integer.
+      TypeError: if ``dataset`` is no data set, or a number is not an integer.
       ValueError: if it is outside its range.
 
     Examples:
@@ -51,6 +51,11 @@ def head(
       >>> small.train_images.shape, small.test_images.shape
       ((100, 8, 8, 1), (360, 8, 8, 1))
     """
+    if not isinstance(dataset, Dataset):
+        raise TypeError(
+            f"dataset must be of type Dataset, as load returns it, got"
+            f" {type(dataset).__name__}."
+        )
     train = _count("train_examples", train_examples, dataset.train_labels, dataset)
     cut = dataset._replace(
         train_images=dataset.train_images[:train],
@@ -65,9 +70,14 @@ def head(
 
 
 def _count(name: str, value: int, labels: np.ndarray, dataset: Dataset) -> int:
-    count, available = operator.index(value), len(labels)
-    if not 1 <= count <= available:
-        raise ValueError(
-            f"{name} must be in [1, {available}] for {dataset.name}, got {count}."
-        )
+    interval = f"[1, {len(labels)}] for {dataset.name}"
+    try:
+        count = operator.index(value)
+    except TypeError:
+        count = None
+    if count is None or isinstance(value, bool):
+        given = " ".join(repr(value).split())  # an array's may have many lines
+        raise TypeError(f"{name} must be an integer in {interval}, got {given}.")
+    if not 1 <= count <= len(labels):
+        raise ValueError(f"{name} must be in {interval}, got {count}.")
     return count

@@ -48,6 +48,7 @@ def load(name: str, data_dir: str | os.PathLike[str] | None = None) -> Dataset:
       A :class:`Dataset`.
 
     Raises:
+      TypeError: if ``data_dir`` is not a path.
       ValueError: if ``name`` is unknown.
       DataError: if the data are not found, or are not what they must be.
 

@@ -24,8 +24,11 @@ def given_place(data_dir: str | os.PathLike[str]) -> Place:
     """The folder that the user named.
 
     Raises:
+      TypeError: if it is not a path.
       DataError: if it is no folder.
     """
+    if not isinstance(data_dir, str | os.PathLike):
+        raise TypeError(f"data_dir must be a str or a path, got {data_dir!r}.")
     if not os.fspath(data_dir):
         raise DataError("data_dir must name a folder, got ''")
     folder = _expanded(data_dir)
@@ -106,7 +109,7 @@ def _is(path: pathlib.Path, kind: Callable[[int], bool]) -> bool:
     """Whether a path leads to something of that kind, through links or not."""
     try:
         return kind(path.stat().st_mode)
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # no path has a null
         return False
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error

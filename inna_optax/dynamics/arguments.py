@@ -6,18 +6,43 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from inna_optax.transforms.hyperparameters import check_hyperparameter
+from inna_optax.transforms.hyperparameters import (
+    check_hyperparameter,
+    known_number,
+    shown,
+)
 
 
 def check_number_or_array(name: str, value: Any, interval: str) -> None:
     """Raises unless `value` is an array, or a number inside `interval`.
 
     Raises:
-      TypeError: if `value` is neither a real number nor an array.
+      TypeError: if `value` is neither a real number nor an array of such.
       ValueError: if `value` is a number outside `interval`.
     """
-    if not isinstance(value, np.ndarray):
+    if not _is_real_array(value):
         check_hyperparameter(name, value, interval)
+
+
+def check_number_or_nan(name: str, value: Any) -> None:
+    """Raises a TypeError unless `value` is a real number, NaN included, or an array."""
+    if not (
+        isinstance(value, jax.Array)
+        or _is_real_array(value)
+        or known_number(value) is not None
+    ):
+        raise TypeError(
+            f"{name} must be a real number or an array, got {shown(value)}."
+        )
+
+
+def check_key(key: Any) -> None:
+    """Raises a TypeError if ``key`` is no array, as the seed of a key is none."""
+    if not isinstance(key, jax.Array | np.ndarray):
+        raise TypeError(
+            "key must be a key of jax.random, such as jax.random.key(0), got"
+            f" {shown(key)}."
+        )
 
 
 def as_float_array(name: str, value: Any, interval: str) -> jax.Array:
@@ -25,3 +50,14 @@ def as_float_array(name: str, value: Any, interval: str) -> jax.Array:
     check_number_or_array(name, value, interval)
     dtype = jnp.promote_types(jnp.result_type(value, float), jnp.float32)
     return jnp.asarray(value, dtype)
+
+
+def _is_real_array(value: Any) -> bool:
+    """Whether `value` is several real numbers of NumPy."""
+    return (
+        isinstance(value, np.ndarray)
+        and value.ndim > 0
+        and any(
+            jnp.issubdtype(value.dtype, kind) for kind in (jnp.floating, jnp.integer)
+        )
+    )

@@ -73,9 +73,9 @@ def diagnose(
       A :class:`Diagnosis` of plain numbers, whose ``str`` is a short report.
 
     Raises:
-      TypeError: if ``alpha`` or ``beta`` is not a number, or as
+      TypeError: if ``alpha`` or ``beta`` is not a number, or from
         :func:`hessian_extremes`.
-      ValueError: if a number is outside its range, or as :func:`hessian_extremes`.
+      ValueError: if a number is outside its range, or from :func:`hessian_extremes`.
 
     Examples:
       >>> import jax.numpy as jnp

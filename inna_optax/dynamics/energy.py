@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from inna_optax.dynamics.arguments import as_float_array
+from inna_optax.dynamics.arguments import as_float_array, check_number_or_nan
 from inna_optax.transforms.arithmetic import real_vdot
 
 
@@ -32,7 +32,8 @@ def lyapunov(
       E = E_{\min} + E_{\max} = 2 (1 + \alpha\beta) \mathcal J(\theta) + \|v\|^2
 
     Args:
-      loss_value: the loss, a number or an array of shape ().
+      loss_value: the loss, a number or an array of shape (); of a run that diverged
+        it may be NaN or infinite.
       velocity: :math:`v = \dot\theta + \beta \nabla \mathcal J(\theta)`, a pytree: the
         field ``velocity`` of INNA's state after at least one update (then with the
         loss of the params after that update), or of a :class:`DinSolution`.
@@ -43,7 +44,8 @@ def lyapunov(
       An array of shape ().
 
     Raises:
-      TypeError: if ``alpha`` or ``beta`` is not a number.
+      TypeError: if ``loss_value``, ``alpha`` or ``beta`` is neither a number nor an
+        array.
       ValueError: if ``alpha`` or ``beta`` is outside its range.
 
     Examples:
@@ -116,6 +118,7 @@ def _energy(
     alpha: float | jax.Array,
     beta: float | jax.Array,
 ) -> jax.Array:
+    check_number_or_nan("loss_value", loss_value)
     alpha = as_float_array("alpha", alpha, "[0, inf)")
     beta = as_float_array("beta", beta, "(0, inf)")
     weight = (1 + sign * jnp.sqrt(alpha * beta)) ** 2

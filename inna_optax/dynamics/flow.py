@@ -12,9 +12,16 @@ from typing import Any, NamedTuple
 import diffrax
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from inna_optax.transforms.arithmetic import Scalar, weighted_sum, working_dtype
-from inna_optax.transforms.hyperparameters import as_scalar, check_hyperparameter
+from inna_optax.transforms.hyperparameters import (
+    as_count,
+    as_scalar,
+    check_hyperparameter,
+    known_number,
+    shown,
+)
 
 
 class DinSolution(NamedTuple):
@@ -126,8 +133,8 @@ def solve_din(
         ``initial_speed=beta``.
       psi0: the phase variable at time 0, in the place of ``v0``.  If neither is given,
         :math:`\dot\theta(0) = -\nabla \mathcal J(\theta_0)`, INNA's own start.
-      ts: the times in [0, t1] at which to save the solution, increasing; None for 101
-        equidistant ones.
+      ts: the times in [0, t1] at which to save the solution, never decreasing; None
+        for 101 equidistant ones.
       rtol: relative error allowed in a step, in (0, inf).  Much less than 1e-6 needs
         float64.
       atol: absolute error allowed in a step, in (0, inf).
@@ -140,9 +147,10 @@ def solve_din(
       A :class:`DinSolution`.
 
     Raises:
-      TypeError: if ``alpha`` or ``beta`` is not a number.
-      ValueError: if a number is outside its range, or both ``v0`` and ``psi0`` are
-        given.
+      TypeError: if a number is not one, ``max_steps`` is not an integer, ``ts`` is not
+        a list of numbers, or ``solver`` is not a solver.
+      ValueError: if a number is outside its range, ``ts`` is empty or decreases, or
+        both ``v0`` and ``psi0`` are given.
       RuntimeError: if the solver fails (inside `jax.jit` and `jax.vmap`, as the error
         that diffrax raises there).
 
@@ -173,18 +181,26 @@ def solve_din(
     check_hyperparameter("t1", t1, "(0, inf)")
     for name, value in (("rtol", rtol), ("atol", atol)):
         check_hyperparameter(name, value, "(0, inf)")
+    max_steps = as_count("max_steps", max_steps)
     if v0 is not None and psi0 is not None:
         raise ValueError("v0 and psi0 are two forms of one thing: give only one.")
+    if solver is None:
+        solver = diffrax.Tsit5()
+    if not isinstance(solver, diffrax.AbstractSolver):
+        raise TypeError(
+            "solver must be a solver of diffrax, such as diffrax.Kvaerno5(), got"
+            f" {shown(solver)}."
+        )
     flow = din_flow(grad_fn, alpha, beta)
     theta0 = jax.tree.map(lambda x: jnp.asarray(x, working_dtype(x)), theta0)
     velocity0 = _initial_velocity(
         grad_fn, theta0, v0, psi0, as_scalar(alpha), as_scalar(beta)
     )
-    ts = jnp.linspace(0.0, t1, 101) if ts is None else jnp.asarray(ts)
+    ts = jnp.linspace(0.0, t1, 101) if ts is None else _times(ts, t1)
     # Any: diffrax's type also covers solutions without saved values.
     solution: Any = diffrax.diffeqsolve(
         diffrax.ODETerm(flow),
-        diffrax.Tsit5() if solver is None else solver,
+        solver,
         t0=0.0,
         t1=t1,
         dt0=None,
@@ -196,6 +212,32 @@ def solve_din(
     )
     solution = _checked(solution, t1)
     return DinSolution(solution.ts, *solution.ys)
+
+
+def _times(ts: Any, t1: Scalar) -> jax.Array:
+    """`ts` as an array, after a check of those times that are known.
+
+    Unlike a hyperparameter, an array of times is no tracer's or schedule's stand-in;
+    and unchecked, those beyond `t1` would come back as infinities.
+    """
+    if any(isinstance(t, jax.core.Tracer) for t in jax.tree.leaves(ts)):
+        return jnp.asarray(ts)
+    # In the type in which they are solved for: there 0.1 + 0.2 is at most 0.3.
+    dtype = jnp.result_type(float)
+    try:
+        times = np.asarray(ts).astype(dtype, casting="same_kind")
+    except (TypeError, ValueError):
+        times = np.zeros(())
+    if times.ndim != 1:
+        raise TypeError(f"ts must be a list of numbers in [0, t1], got {shown(ts)}.")
+    end = known_number(t1)
+    last = np.asarray(np.inf if end is None else end, dtype)
+    inside = (times >= 0) & (times <= last) & np.isfinite(times)
+    if not (times.size and inside.all() and (times[1:] >= times[:-1]).all()):
+        raise ValueError(
+            f"ts must be in [0, t1] and never decrease, got {shown(ts)} and t1={t1!r}."
+        )
+    return jnp.asarray(ts)
 
 
 def _initial_velocity(

@@ -8,7 +8,9 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from matfree import decomp
 
+from inna_optax.dynamics.arguments import check_key
 from inna_optax.transforms.arithmetic import working_dtype
+from inna_optax.transforms.hyperparameters import as_count
 
 
 class HessianExtremes(NamedTuple):
@@ -46,7 +48,8 @@ def hessian_extremes(
       A :class:`HessianExtremes`.
 
     Raises:
-      TypeError: if a leaf of ``params`` is not of real floating-point type.
+      TypeError: if a leaf of ``params`` is not of real floating-point type,
+        ``iterations`` is not an integer, or ``key`` is not a key.
       ValueError: if ``iterations`` is less than 1 or ``params`` holds no number.
 
     Examples:
@@ -64,8 +67,10 @@ def hessian_extremes(
       Ghorbani et al., `An Investigation into Neural Net Optimization via Hessian
       Eigenvalue Density <https://arxiv.org/abs/1901.10159>`_, 2019
     """
-    if iterations < 1:
-        raise ValueError(f"iterations must be in [1, inf), got {iterations!r}.")
+    iterations = as_count("iterations", iterations)
+    if key is None:
+        key = jax.random.key(0)
+    check_key(key)
     for leaf in jax.tree.leaves(params):
         if not jnp.issubdtype(jnp.result_type(leaf), jnp.floating):
             raise TypeError(
@@ -95,7 +100,6 @@ def hessian_extremes(
             ),
         )
 
-    key = jax.random.key(0) if key is None else key
     start = jax.random.normal(key, flat.shape, flat.dtype)
     # On GPU and TPU products of float32 matrices have 10 or 8 bits by default.
     with jax.default_matmul_precision("highest"):

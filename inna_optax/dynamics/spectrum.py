@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from inna_optax.dynamics.arguments import as_float_array, check_number_or_array
+from inna_optax.transforms.hyperparameters import check_hyperparameter
 
 
 def is_gradient_like(
@@ -81,7 +82,9 @@ def oscillation_interval(alpha: float, beta: float) -> tuple[float, float] | Non
       Castera, `Inertial and Second-order Optimization Algorithms for Training
       Neural Networks <https://theses.hal.science/tel-04186508>`_, 2021
     """
-    if is_gradient_like(alpha, beta):
+    check_hyperparameter("alpha", alpha, "[0, inf)")
+    check_hyperparameter("beta", beta, "(0, inf)")
+    if alpha * beta >= 1:
         return None
     root = math.sqrt(1 - alpha * beta)
     # 1 - root would cancel: (1 - root)(1 + root) = alpha beta.

@@ -5,10 +5,10 @@ line, and `list` shall not wait for imports.
 """
 
 import argparse
-import difflib
 import pathlib
 import signal
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -19,10 +19,19 @@ from inna_optax.experiments.problems import PROBLEMS, Problem, Scale
 from inna_optax.experiments.stopping import Stopped
 from inna_optax.training import CheckpointError, make_mesh
 from inna_optax.training.mesh import AXES
-from inna_optax.transforms.hyperparameters import check_hyperparameter
+from inna_optax.transforms.hyperparameters import check_hyperparameter, nearest
 
 SEED_MAX = 2**32 - 1
+PORT_MAX = 2**16 - 1
 TABLES = ("3.1",)
+SCALES = ("desk", "paper")
+COMMANDS = {
+    "list": "list the problems and the optimizers",
+    "train": "train one network with one optimizer",
+    "compare": "compare optimizers: a search of hyperparameters, then several seeds",
+    "figure": "compute and draw a figure of the papers",
+    "table": "compute a table of the papers",
+}
 SIGNALLED = 128  # plus its number: the shell's status of a program that a signal ended
 
 
@@ -30,6 +39,15 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """One line, without the usage."""
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+    def parse_known_args(self, *arguments: Any) -> Any:  # type: ignore[override]
+        """Leaves nothing unknown: here the command's own options can be proposed."""
+        namespace, unknown = super().parse_known_args(*arguments)
+        if unknown:
+            flag = unknown[0].partition("=")[0]
+            hint = nearest(flag, self._option_string_actions)
+            self.error(f"unrecognized argument {unknown[0]!r}.{hint}")
+        return namespace, unknown
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -39,31 +57,29 @@ def make_parser() -> argparse.ArgumentParser:
         description="INNA and Step-Tuned SGD: the experiments of the papers.",
         allow_abbrev=False,
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    parsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = {
+        name: parsers.add_parser(name, help=text, allow_abbrev=False)
+        for name, text in COMMANDS.items()
+    }
+    train, compare = commands["train"], commands["compare"]
+    figure, table = commands["figure"], commands["table"]
 
-    commands.add_parser(
-        "list", help="list the problems and the optimizers", allow_abbrev=False
-    )
-
-    train = commands.add_parser(
-        "train", help="train one network with one optimizer", allow_abbrev=False
-    )
     train.add_argument("problem", metavar="PROBLEM", help=f"one of {_names(PROBLEMS)}")
     train.add_argument(
-        "--optimizer",
-        required=True,
+        "--optimizer",  # required, but argparse would say so before a misspelt option
         metavar="NAME",
-        help=f"one of {_names(OPTIMIZERS)}",
+        help=f"one of {_names(OPTIMIZERS)}; there is no default",
     )
     train.add_argument(
         "--learning-rate",
-        type=float,
+        type=_number,
         metavar="X",
         help="step size (default: the optimizer's, see 'inna-optax list')",
     )
     group = train.add_argument_group("hyperparameters", "those that the optimizer has")
     for name in HYPERPARAMETERS:
-        group.add_argument(_flag(name), type=float, metavar="X", help=_defaults(name))
+        group.add_argument(_flag(name), type=_number, metavar="X", help=_defaults(name))
     train.add_argument("--seed", type=_seed, default=0, metavar="N", help="default: 0")
     train.add_argument(
         "--resume",
@@ -94,11 +110,6 @@ def make_parser() -> argparse.ArgumentParser:
         " slice or in a SLURM or MPI job); needs --out with a folder that all see",
     )
 
-    compare = commands.add_parser(
-        "compare",
-        help="compare optimizers: a search of hyperparameters, then several seeds",
-        allow_abbrev=False,
-    )
     compare.add_argument(
         "problem",
         nargs="?",
@@ -118,9 +129,6 @@ def make_parser() -> argparse.ArgumentParser:
         help="number of initializations (default: the scale's)",
     )
 
-    figure = commands.add_parser(
-        "figure", help="compute and draw a figure of the papers", allow_abbrev=False
-    )
     figure.add_argument(
         "number", metavar="NUMBER", help=f"one of {_names([*FIGURES, *COMPARISONS])}"
     )
@@ -130,17 +138,15 @@ def make_parser() -> argparse.ArgumentParser:
         help="which of the figure's problems, of figures that train networks"
         " (default: all)",
     )
-    table = commands.add_parser(
-        "table", help="compute a table of the papers", allow_abbrev=False
-    )
     table.add_argument("number", metavar="NUMBER", help=f"one of {_names(TABLES)}")
 
     for command in (compare, figure):
         command.add_argument(
             "--scale",
-            choices=("desk", "paper"),
             default="desk",
-            help="the published setting, or its cut for a desk (default: desk)",
+            metavar="SCALE",
+            help="paper, the published setting, or desk, its cut for a desk (default:"
+            " desk)",
         )
         command.add_argument(
             "--resume",
@@ -178,7 +184,7 @@ def make_parser() -> argparse.ArgumentParser:
     for command in (train, compare, figure):
         command.add_argument(
             "--data-dir",
-            type=pathlib.Path,
+            type=_folder,
             metavar="DIR",
             help="folder of the data sets (default: $INNA_OPTAX_DATA_DIR, then"
             " ~/.cache/inna_optax, then a download)",
@@ -192,7 +198,7 @@ def make_parser() -> argparse.ArgumentParser:
     for command in (train, compare, figure, table):
         command.add_argument(
             "--out",
-            type=pathlib.Path,
+            type=_folder,
             metavar="DIR",
             help="folder for the results (default: a new one in inna-optax-runs)",
         )
@@ -216,22 +222,38 @@ def _defaults(name: str) -> str:
     )
 
 
-def _count(text: str) -> int:
-    """A positive integer."""
-    if not text.isdecimal() or int(text) < 1:
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a number, got {text!r}") from None
+
+
+def _integer(text: str, low: int, high: int, part: str = "") -> int:
+    """An integer in [low, high]; `part` says of what, where it is not all of it."""
+    # By the number of digits first: Python refuses to read very many.
+    if not text.isdecimal() or len(text) > 20 or not low <= int(text) <= high:
         raise argparse.ArgumentTypeError(
-            f"must be an integer in [1, inf), got {text!r}"
+            f"{part}must be an integer in [{low}, {high}], got"
+            f" {textwrap.shorten(text, 40)!r}"
         )
     return int(text)
+
+
+def _count(text: str, part: str = "") -> int:
+    """How many of something, as 32 bits count them."""
+    return _integer(text, 1, 2**31 - 1, part)
 
 
 def _seed(text: str) -> int:
     """A seed of JAX's random keys."""
-    if not text.isdecimal() or int(text) > SEED_MAX:
-        raise argparse.ArgumentTypeError(
-            f"must be an integer in [0, {SEED_MAX}], got {text!r}"
-        )
-    return int(text)
+    return _integer(text, 0, SEED_MAX)
+
+
+def _folder(text: str) -> pathlib.Path:
+    if not text:  # which pathlib takes for the current one
+        raise argparse.ArgumentTypeError("must name a folder, got ''")
+    return pathlib.Path(text)
 
 
 def _mesh_sizes(text: str) -> dict[str, int]:
@@ -239,11 +261,11 @@ def _mesh_sizes(text: str) -> dict[str, int]:
     sizes: dict[str, int] = {}
     for part in text.split(","):
         axis, _, size = part.partition("=")
-        if axis not in AXES or axis in sizes or not size.isdecimal():
+        if axis not in AXES or axis in sizes:
             raise argparse.ArgumentTypeError(
                 f"must be like data=4,model=2, either axis once, got {text!r}"
             )
-        sizes[axis] = _count(size)
+        sizes[axis] = _count(size, f"{axis} ")
     return sizes
 
 
@@ -251,28 +273,22 @@ def _process(text: str) -> tuple[str, int, int]:
     """The address of the first process, their number, and which this one is."""
     address, *numbers = text.split(",")
     host, _, port = address.rpartition(":")
-    if not (
-        host and port.isdecimal() and [n.isdecimal() for n in numbers] == [True] * 2
-    ):
+    if not host or len(numbers) != 2:
         raise argparse.ArgumentTypeError(
             f"must be like 10.0.0.1:1234,2,0, got {text!r}"
         )
-    processes, index = map(int, numbers)
-    if index >= processes:
-        raise argparse.ArgumentTypeError(
-            f"the process must be in [0, {processes}), got {index}"
-        )
-    return address, processes, index
+    _integer(port, 1, PORT_MAX, "the port ")
+    processes = _count(numbers[0], "PROCESSES ")
+    return address, processes, _integer(numbers[1], 0, processes - 1, "ID ")
 
 
 def _pick(kind: str, name: str, table: Mapping[str, Any]) -> Any:
     """The entry of that name, or an error that names the nearest."""
     if name in table:
         return table[name]
-    near = difflib.get_close_matches(name, table, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
     raise UserError(
-        f"{kind} {name!r} is unknown: it must be one of {_names(table)}{hint}"
+        f"{kind} {name!r} is unknown: it must be one of {_names(table)}."
+        f"{nearest(name, table)}"
     )
 
 
@@ -282,16 +298,18 @@ def _hyperparameters(optimizer: Any, arguments: argparse.Namespace) -> dict[str,
     given = {name: value for name, value in given.items() if value is not None}
     for name in given:
         if name not in optimizer.defaults:
-            allowed = ", ".join(map(_flag, optimizer.defaults)) or "none"
+            allowed = _names(map(_flag, ("learning_rate", *optimizer.defaults)))
             raise UserError(
                 f"{_flag(name)} is not a hyperparameter of {optimizer.name}, which has:"
-                f" --learning-rate, {allowed}"
+                f" {allowed}"
             )
     rate = arguments.learning_rate
     rate = optimizer.learning_rate if rate is None else rate
     hyperparameters = {"learning_rate": rate, **optimizer.defaults, **given}
     try:
         check_hyperparameter("learning_rate", rate, "[0, inf)")
+        for name, interval in optimizer.ranges.items():
+            check_hyperparameter(name, hyperparameters[name], interval)
         # Both ways, since a learning rate inside a schedule is not seen by alpha.
         optimizer.solver(hyperparameters, Decay(0.5, "epoch"), optimizer.uses_per_batch)
         optimizer.make(rate, **(optimizer.defaults | given))
@@ -339,9 +357,14 @@ def _list() -> None:
     console.print(f"tables: {_names(TABLES)}")
 
 
-def _resumable(arguments: argparse.Namespace) -> None:
-    if arguments.resume and not (arguments.out and arguments.out.is_dir()):
+def _resumable(arguments: argparse.Namespace, record: str = ".") -> None:
+    """Checks that there is what --resume shall go on with, `record` in its folder."""
+    if not arguments.resume:
+        return
+    if arguments.out is None:
         raise UserError("--resume needs --out with the folder of what shall go on")
+    if not (arguments.out / record).exists():
+        raise UserError(f"--resume: there is no {arguments.out / record}")
 
 
 def _open(
@@ -406,11 +429,13 @@ def _mesh(arguments: argparse.Namespace) -> Any:
 def _train(arguments: argparse.Namespace) -> int:
     _join(arguments)
     problem = _pick("problem", arguments.problem, PROBLEMS)
+    if arguments.optimizer is None:
+        raise UserError(f"train needs --optimizer, one of {_names(OPTIMIZERS)}")
     optimizer = _pick("optimizer", arguments.optimizer, OPTIMIZERS)
     hyperparameters = _hyperparameters(optimizer, arguments)
-    _resumable(arguments)
-    from inna_optax.experiments.train import train
+    from inna_optax.experiments.train import RECORD, train
 
+    _resumable(arguments, RECORD)
     return train(
         _open_one(problem, problem.paper, arguments, mesh=_mesh(arguments)),
         optimizer,
@@ -424,6 +449,7 @@ def _train(arguments: argparse.Namespace) -> int:
 
 def _compare(arguments: argparse.Namespace, argv: Sequence[str]) -> int:
     problem = _pick("problem", arguments.problem, PROBLEMS)
+    _pick("--scale", arguments.scale, dict.fromkeys(SCALES))
     names = problem.protocol.optimizers
     if arguments.optimizers is not None:
         names = tuple(name.strip() for name in arguments.optimizers.split(","))
@@ -447,6 +473,7 @@ def _compare(arguments: argparse.Namespace, argv: Sequence[str]) -> int:
 def _figure(arguments: argparse.Namespace, argv: Sequence[str]) -> int:
     number, scale = arguments.number, arguments.scale
     _pick("figure", number, {**FIGURES, **COMPARISONS})
+    _pick("--scale", scale, dict.fromkeys(SCALES))
     if number in FIGURES:
         for name in ("data_dir", "data_note", "problems", "resume"):
             if getattr(arguments, name):
@@ -502,9 +529,10 @@ def _run(arguments: argparse.Namespace, argv: Sequence[str]) -> int:
 
 def main(argv: Sequence[str]) -> int:
     """Runs the command that `argv` names; returns the exit status."""
-    arguments = make_parser().parse_args(argv)
     try:
-        return _run(arguments, argv)
+        if argv and not argv[0].startswith("-"):
+            _pick("command", argv[0], COMMANDS)
+        return _run(make_parser().parse_args(argv), argv)
     except UserError as error:
         print(f"inna-optax: {error}", file=sys.stderr)
         return 2
@@ -526,6 +554,8 @@ def _machine(error: Exception) -> str | None:
     """What the machine did not allow, in a line; None if that is not the error."""
     if isinstance(error, CheckpointError):
         return f"{error}; what was stored before is kept, --resume goes on from there"
+    if isinstance(error, MemoryError):
+        return f"out of memory: {str(error) or 'the machine has no more'}"
     if isinstance(error, OSError):
         return ": ".join(str(x) for x in (error.filename, error.strerror) if x)
     if type(error).__name__ == "JaxRuntimeError" and "RESOURCE_EXHAUSTED" in str(error):

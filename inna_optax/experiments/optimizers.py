@@ -1,5 +1,6 @@
 """The optimizers that are compared, as the experiments see them."""
 
+import types
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -26,6 +27,8 @@ class Optimizer(NamedTuple):
     decays: bool  # whether the papers have its learning rate fall
     uses_per_batch: int = 1  # gradient steps made on each mini-batch
     learning_rate: float = 1e-2  # what `train` takes when the user names none
+    # The legal ranges of hyperparameters that `make` does not check itself.
+    ranges: Mapping[str, str] = types.MappingProxyType({})
 
     def solver(
         self,
@@ -87,6 +90,7 @@ OPTIMIZERS = {
             defaults={"b1": 0.9, "b2": 0.999},
             decays=False,
             learning_rate=1e-3,
+            ranges={"b1": "[0, 1)", "b2": "[0, 1)"},
         ),
         Optimizer(
             "rmsprop",
@@ -96,6 +100,7 @@ OPTIMIZERS = {
             defaults={"decay": 0.99},
             decays=False,
             learning_rate=1e-3,
+            ranges={"decay": "[0, 1)"},
         ),
         Optimizer(
             "adagrad",

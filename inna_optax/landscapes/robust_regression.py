@@ -1,9 +1,11 @@
 """The robust, non-convex regression of Figures 4.2 and 4.3 (section 4.7)."""
 
-from typing import NamedTuple
+import operator
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 
 class RobustRegression(NamedTuple):
@@ -68,6 +70,7 @@ def robust_regression(
       A :class:`RobustRegression`.
 
     Raises:
+      TypeError: if ``num_rows`` or ``dim`` is not an integer, or ``key`` not a key.
       ValueError: if ``num_rows`` or ``dim`` is less than 1.
 
     Examples:
@@ -88,12 +91,27 @@ def robust_regression(
       Castera, `Inertial and Second-order Optimization Algorithms for Training
       Neural Networks <https://theses.hal.science/tel-04186508>`_, 2021
     """
-    for name, value in (("num_rows", num_rows), ("dim", dim)):
-        if value < 1:
-            raise ValueError(f"{name} must be in [1, inf), got {value!r}.")
+    if not isinstance(key, jax.Array | np.ndarray):
+        raise TypeError(
+            f"key must be a key of jax.random, such as jax.random.key(0), got {key!r}."
+        )
+    num_rows, dim = _count("num_rows", num_rows), _count("dim", dim)
     key_a, key_z, key_normal, key_bernoulli = jax.random.split(key, 4)
     features = jax.random.normal(key_a, (num_rows, dim))
     z = 2 * jax.random.normal(key_z, (dim,))
     noise = 3 * jax.random.normal(key_normal, (num_rows,))
     outliers = jax.random.bernoulli(key_bernoulli, 0.3, (num_rows,))
     return RobustRegression(features, features @ z + noise + outliers)
+
+
+def _count(name: str, value: Any) -> int:
+    try:
+        count = operator.index(value)
+    except TypeError:
+        count = None
+    if count is None or isinstance(value, bool):
+        given = " ".join(repr(value).split())  # a key's has two lines
+        raise TypeError(f"{name} must be an integer in [1, inf), got {given}.")
+    if count < 1:
+        raise ValueError(f"{name} must be in [1, inf), got {value!r}.")
+    return count

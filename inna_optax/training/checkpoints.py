@@ -4,13 +4,15 @@ On a mesh each device's part is stored, and several processes store theirs toget
 folder must be one that all of them see.  A checkpoint can be restored on another mesh.
 """
 
-import pathlib
+import os
 import textwrap
 from typing import Any
 
 import jax
 
+from inna_optax.training.arguments import as_path
 from inna_optax.training.program import Run
+from inna_optax.transforms.hyperparameters import as_count
 
 
 class CheckpointError(Exception):
@@ -24,14 +26,21 @@ class Checkpoints:
     can be read without the classes that made it.
     """
 
-    def __init__(self, folder: pathlib.Path, *, keep: int = 2) -> None:
-        """Opens `folder`, which is made if it is not there; the last `keep` stay."""
+    def __init__(self, folder: str | os.PathLike[str], *, keep: int = 2) -> None:
+        """Opens `folder`, which is made if it is not there; the last `keep` stay.
+
+        Raises:
+          TypeError: if `folder` is not a path, or `keep` is not an integer.
+          ValueError: if `keep` is less than 1.
+        """
+        self.folder = as_path("folder", folder)
+        keep = as_count("keep", keep)
         import orbax.checkpoint as ocp
 
         self._ocp = ocp
-        self.folder = folder
         self._manager = ocp.CheckpointManager(
-            folder.absolute(), options=ocp.CheckpointManagerOptions(max_to_keep=keep)
+            self.folder.absolute(),
+            options=ocp.CheckpointManagerOptions(max_to_keep=keep),
         )
 
     def save(self, run: Run, updates: int) -> None:

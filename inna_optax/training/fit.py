@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from inna_optax.training.arguments import as_seeds, check_type
 from inna_optax.training.processes import of_first
 from inna_optax.training.program import Arrays, Hyperparameters, Program, Run
+from inna_optax.transforms.hyperparameters import as_count
 
 Row = dict[str, Any]
 
@@ -47,7 +49,7 @@ def fit(
     *,
     resume: Resume | None = None,
 ) -> Iterator[Progress]:
-    """Trains for that many epochs, yielding after each part of an epoch.
+    """Trains for that many epochs, with a pause after each part of an epoch.
 
     A row of the history holds ``epoch``, ``gradient_evaluations``, ``train_loss``, the
     metrics of the test examples as ``test_loss`` and so on (floats, or arrays of shape
@@ -58,21 +60,42 @@ def fit(
     Args:
       program: the functions of a run, or of many.
       data: the data.
-      seed: the seed, or an array of seeds.
+      seed: the seed, or an array of seeds, in [0, 2**32).
       hyperparameters: what ``make_solver`` of the program takes.
-      epochs: number of passes over the data, in [1, inf).
+      epochs: number of passes over the data, in [0, inf); with 0 nothing is measured.
       resume: where to go on; from the start if None.
 
-    Yields:
-      A :class:`Progress` after each part of an epoch, after each batch of an
-      evaluation, and after each evaluation with its rows.
+    Returns:
+      An iterator that trains as it is asked for the next :class:`Progress`: one after
+      each part of an epoch, after each batch of an evaluation, and after each
+      evaluation with its rows.
+
+    Raises:
+      TypeError: if an argument is not of its type.
+      ValueError: if a seed or ``epochs`` is outside its range.
     """
+    # Here and not in the generator, which would raise them at the first `next` only.
+    check_type("program", program, Program)
+    check_type("data", data, Arrays)
+    if resume is not None:
+        check_type("resume", resume, Resume)
+    seeds, epochs = as_seeds("seed", seed), as_count("epochs", epochs, least=0)
+    return _parts(program, data, seeds, hyperparameters, epochs, resume)
+
+
+def _parts(
+    program: Program,
+    data: Arrays,
+    seed: Any,
+    hyperparameters: Hyperparameters,
+    epochs: int,
+    resume: Resume | None,
+) -> Iterator[Progress]:
     # Not compiled as a whole: operation by operation, what one run's initialization
     # compiled serves all that follow (ResNet-20: 5 s for the first, then 0.1 s).
     start = program.start
     train = jax.jit(program.train, donate_argnums=0)
     evaluate: Callable[..., Any] = jax.jit(program.evaluate)
-    seed = np.asarray(seed, np.uint32)
     per_epoch = program.gradient_evaluations_per_epoch
 
     run, updates, rows, before = resume or (start(seed, hyperparameters), 0, 0, 0.0)

@@ -16,6 +16,9 @@ import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from inna_optax.training.arguments import check_type
+from inna_optax.transforms.hyperparameters import as_count, nearest, shown
+
 AXES = ("data", "model")
 
 
@@ -33,6 +36,7 @@ def make_mesh(
       The mesh.
 
     Raises:
+      TypeError: if ``sizes`` is not a mapping to integers, or ``devices`` are none.
       ValueError: if an axis has another name, a size is not in its range, there are
         too few devices, or there are several processes and not all are used.
 
@@ -41,13 +45,27 @@ def make_mesh(
       >>> dict(make_mesh({"data": 1}).shape)
       {'data': 1, 'model': 1}
     """
-    for axis, size in sizes.items():
+    if not isinstance(sizes, Mapping):
+        raise TypeError(
+            f"sizes must be a mapping, such as {{'data': 2}}, got {shown(sizes)}."
+        )
+    for axis in sizes:
         if axis not in AXES:
-            raise ValueError(f"an axis must be one of {', '.join(AXES)}, got {axis!r}.")
-        if size < 1:
-            raise ValueError(f"{axis} must be in [1, inf), got {size}.")
-    shape = tuple(sizes.get(axis, 1) for axis in AXES)
-    devices, needed = devices or jax.devices(), math.prod(shape)
+            raise ValueError(
+                f"an axis must be one of {', '.join(AXES)}, got {axis!r}."
+                f"{nearest(axis, AXES)}"
+            )
+    shape = tuple(as_count(axis, sizes.get(axis, 1)) for axis in AXES)
+    if devices is None:
+        devices = jax.devices()
+    if not (
+        isinstance(devices, Sequence)
+        and all(isinstance(device, jax.Device) for device in devices)
+    ):
+        raise TypeError(
+            f"devices must be those of jax.devices(), got {shown(devices)}."
+        )
+    needed = math.prod(shape)
     too_few = jax.process_count() > 1 and needed < len(devices)
     if needed > len(devices) or too_few:
         asked = ", ".join(f"{axis}={size}" for axis, size in sizes.items())
@@ -61,6 +79,21 @@ def make_mesh(
         axis_types=(AxisType.Auto,) * len(AXES),
         devices=devices[:needed],
     )
+
+
+def check_mesh(mesh: Any) -> None:
+    """Raises unless ``mesh`` is one with the axes ``data`` and ``model``.
+
+    Raises:
+      TypeError: if it is not a mesh.
+      ValueError: if it has other axes.
+    """
+    check_type("mesh", mesh, Mesh)
+    if not set(AXES) <= set(mesh.axis_names):
+        raise ValueError(
+            f"mesh must have the axes {' and '.join(AXES)}, as make_mesh gives it, got"
+            f" {', '.join(map(str, mesh.axis_names))}."
+        )
 
 
 def array_shardings(tree: Any, mesh: Mesh) -> Any:
@@ -79,6 +112,10 @@ def array_shardings(tree: Any, mesh: Mesh) -> Any:
     Returns:
       The tree's structure, with a :class:`jax.sharding.NamedSharding` at each leaf.
 
+    Raises:
+      TypeError: if ``mesh`` is not a mesh.
+      ValueError: if it has not the axes ``data`` and ``model``.
+
     Examples:
       >>> import jax
       >>> from inna_optax.training import array_shardings, make_mesh
@@ -86,6 +123,7 @@ def array_shardings(tree: Any, mesh: Mesh) -> Any:
       >>> tuple(array_shardings(kernel, make_mesh({"data": 1})).spec)
       (None, 'model')
     """
+    check_mesh(mesh)
     parts = mesh.shape["model"]
 
     def sharding(array: Any) -> NamedSharding:
@@ -108,6 +146,10 @@ def with_places(tree: Any, mesh: Mesh | None) -> Any:
 
     Returns:
       The tree with a ``sharding`` at each leaf, for :meth:`.Checkpoints.restore`.
+
+    Raises:
+      TypeError: if ``mesh`` is not a mesh.
+      ValueError: if it has not the axes ``data`` and ``model``.
 
     Examples:
       >>> import jax
@@ -156,6 +198,10 @@ def put_examples(array: Any, mesh: Mesh | None) -> jax.Array:
     Returns:
       The same numbers, on the devices.
 
+    Raises:
+      TypeError: if ``array`` is not an array of examples, or ``mesh`` not a mesh.
+      ValueError: if the mesh has not the axes ``data`` and ``model``.
+
     Examples:
       >>> import numpy as np
       >>> from inna_optax.training import make_mesh, put_examples
@@ -163,8 +209,13 @@ def put_examples(array: Any, mesh: Mesh | None) -> jax.Array:
       >>> tuple(images.sharding.spec)
       ('data',)
     """
+    if not getattr(array, "ndim", 0):
+        raise TypeError(
+            f"array must be an array of shape (examples, ...), got {shown(array)}."
+        )
     if mesh is None:
         return jax.device_put(array)
+    check_mesh(mesh)
     divides = len(array) % mesh.shape["data"] == 0
     spec = PartitionSpec("data") if divides else PartitionSpec()
     array = np.asarray(array)

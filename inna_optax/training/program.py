@@ -15,8 +15,10 @@ import jax.numpy as jnp
 import optax
 from jax.sharding import Mesh
 
-from inna_optax.training.mesh import place, split
+from inna_optax.training.arguments import check_type
+from inna_optax.training.mesh import check_mesh, place, split
 from inna_optax.training.task import PyTree, Task
+from inna_optax.transforms.hyperparameters import as_count
 
 Hyperparameters = Mapping[str, Any]
 
@@ -70,15 +72,15 @@ def make_program(
     Args:
       task: what is trained.
       make_solver: makes the optimizer from hyperparameters, which may be traced.
-      examples: number of training examples.
+      examples: number of training examples, in [1, inf).
       batch_size: examples in a mini-batch, in [1, examples]; the rest of an epoch's
         permutation that fills no batch is left out.
-      uses_per_batch: gradient steps made on a mini-batch before the next is drawn:
-        2 for Step-Tuned SGD, and for all in the experiment of Figure 4.5.  Each is
-        a forward and a backward pass in training mode: with dropout each draws its
-        own mask, with batch normalization each moves the running averages, so that
-        a mini-batch used twice counts twice in them.
-      evaluation_batch: examples evaluated at once.
+      uses_per_batch: gradient steps made on a mini-batch before the next is drawn, in
+        [1, inf): 2 for Step-Tuned SGD, and for all in the experiment of Figure 4.5.
+        Each is a forward and a backward pass in training mode: with dropout each
+        draws its own mask, with batch normalization each moves the running averages,
+        so that a mini-batch used twice counts twice in them.
+      evaluation_batch: examples evaluated at once, in [1, inf).
       mesh: the devices, from :func:`.make_mesh`; the default device if None.  Along
         its axis ``data`` a mini-batch is split, along ``model`` the parameters are,
         see :func:`.array_shardings`.
@@ -87,11 +89,22 @@ def make_program(
       A :class:`Program`.
 
     Raises:
-      ValueError: if ``batch_size`` is outside its range, or not a multiple of the
-        number of parts that the mesh makes of it.
+      TypeError: if an argument is not of its type.
+      ValueError: if a number is outside its range, ``batch_size`` is not a multiple of
+        the number of parts that the mesh makes of it, or the mesh has other axes.
     """
-    if not 1 <= batch_size <= examples:
-        raise ValueError(f"batch_size must be in [1, {examples}], got {batch_size}.")
+    check_type("task", task, Task)
+    if not callable(make_solver):
+        raise TypeError(
+            "make_solver must be a function from hyperparameters to an optimizer, got"
+            f" {type(make_solver).__name__}."
+        )
+    examples = as_count("examples", examples)
+    batch_size = as_count("batch_size", batch_size, most=examples)
+    uses_per_batch = as_count("uses_per_batch", uses_per_batch)
+    evaluation_batch = as_count("evaluation_batch", evaluation_batch)
+    if mesh is not None:
+        check_mesh(mesh)
     parts = mesh.shape["data"] if mesh else 1
     if batch_size % parts:
         raise ValueError(
@@ -174,7 +187,11 @@ def vectorize(program: Program) -> Program:
     """The same functions for many runs at once: a leading axis of seeds and values.
 
     Seeds, and each array of the hyperparameters, then have shape (runs,).
+
+    Raises:
+      TypeError: if ``program`` is not a :class:`Program`.
     """
+    check_type("program", program, Program)
     return program._replace(
         start=jax.vmap(program.start),
         train=jax.vmap(program.train, in_axes=(0, 0, None, None, None, None)),

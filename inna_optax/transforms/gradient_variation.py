@@ -31,6 +31,7 @@ from inna_optax.transforms.hyperparameters import (
     as_scalar,
     check_hyperparameter,
     check_ordered,
+    nearest,
     value_at,
 )
 
@@ -216,10 +217,11 @@ def barzilai_borwein(
     """
     check_hyperparameter("learning_rate", learning_rate, "[0, inf)", schedule=True)
     check_hyperparameter("nu", nu, "(0, inf)")
-    if negative_curvature not in get_args(NegativeCurvature):
+    choices = get_args(NegativeCurvature)
+    if negative_curvature not in choices:
         raise ValueError(
             "negative_curvature must be one of 'nu' and 'absolute', got"
-            f" {negative_curvature!r}."
+            f" {negative_curvature!r}.{nearest(negative_curvature, choices)}"
         )
     return _difference_method(
         learning_rate, as_scalar(nu), None, None, negative_curvature
@@ -243,8 +245,9 @@ def stochastic_gv_sgd(
     :math:`\tilde m, \tilde M` are ``gamma_min`` and ``gamma_max``, :math:`\delta` is
     ``delta``.
 
-    ``init`` makes a previous gradient of zeros and :math:`\gamma_0 = 1`.  One
-    ``update`` returns :math:`\theta_{k+1} - \theta_k` and keeps the gradient:
+    ``init`` makes a previous gradient of zeros and :math:`\gamma_0 = 1` (clipped to
+    :math:`[\tilde m, \tilde M]`).  One ``update`` returns
+    :math:`\theta_{k+1} - \theta_k` and keeps the gradient:
 
     .. math::
       \begin{align*}
@@ -319,7 +322,8 @@ def exact_gv_sgd(
     :math:`\tilde m, \tilde M` are ``gamma_min`` and ``gamma_max``, :math:`\delta` is
     ``delta``; :math:`\nabla J(\theta_k)` is the extra argument ``full_grads``.
 
-    ``init`` makes two previous gradients of zeros and :math:`\gamma_0 = 1`.  One
+    ``init`` makes two previous gradients of zeros and :math:`\gamma_0 = 1` (clipped to
+    :math:`[\tilde m, \tilde M]`).  One
     ``update(grads, state, params, full_grads=full_grads)`` returns
     :math:`\theta_{k+1} - \theta_k` and keeps both gradients:
 
@@ -402,7 +406,8 @@ def expected_gv_sgd(
     :math:`\tilde m, \tilde M` are ``gamma_min`` and ``gamma_max``, :math:`\delta` is
     ``delta``; :math:`E[C_{J_A}(\theta_k)]` is the extra argument ``curvature``.
 
-    ``init`` makes :math:`\gamma_0 = 1`; there is no other state.  One
+    ``init`` makes :math:`\gamma_0 = 1` (clipped to :math:`[\tilde m, \tilde M]`);
+    there is no other state.  One
     ``update(grads, state, params, curvature=curvature)`` returns
     :math:`\theta_{k+1} - \theta_k` and computes the next step factor:
 

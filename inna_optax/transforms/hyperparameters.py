@@ -6,8 +6,10 @@ Only numbers known while Python runs are checked. A `jax.Array` may be a tracer
 second behave differently with and without `jax.jit`.
 """
 
+import difflib
 import numbers
-from collections.abc import Callable
+import operator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
@@ -17,6 +19,18 @@ import numpy as np
 from inna_optax.transforms.arithmetic import Scalar
 
 ScalarOrSchedule = float | jax.Array | Callable[[Any], Any]
+
+
+def shown(value: Any) -> str:
+    """`value` as an error has it: its repr on one line, cut where it is long."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def nearest(name: Any, names: Iterable[str]) -> str:
+    """What an error says of a misspelt `name`: the most similar one, or nothing."""
+    near = difflib.get_close_matches(str(name).lower(), names, n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""
 
 
 def known_number(value: Any) -> float | None:
@@ -49,12 +63,52 @@ def check_hyperparameter(
     number = known_number(value)
     if number is None:
         expected = "a real number or a schedule" if schedule else "a real number"
-        raise TypeError(f"{name} must be {expected} in {interval}, got {value!r}.")
+        raise TypeError(f"{name} must be {expected} in {interval}, got {shown(value)}.")
     low, high = (float(bound) for bound in interval[1:-1].split(","))
     above = number >= low if interval[0] == "[" else number > low
     below = number <= high if interval[-1] == "]" else number < high
     if not (above and below):
         raise ValueError(f"{name} must be in {interval}, got {value!r}.")
+
+
+def as_count(name: str, value: Any, *, least: int = 1, most: int | None = None) -> int:
+    """`value` as an integer, for what Python must know: sizes and numbers of things.
+
+    Args:
+      name: the argument's name.
+      value: what the user passed for it: anything that can index a list, but a bool.
+      least: the smallest legal value.
+      most: the largest legal value; None for no limit.
+
+    Returns:
+      The integer.
+
+    Raises:
+      TypeError: if `value` is not an integer.
+      ValueError: if it is outside its range.
+    """
+    interval = f"[{least}, {'inf)' if most is None else f'{most}]'}"
+    try:
+        count = operator.index(value)
+    except TypeError:
+        count = None
+    if count is None or isinstance(value, bool):
+        raise TypeError(f"{name} must be an integer in {interval}, got {shown(value)}.")
+    if count < least or (most is not None and count > most):
+        raise ValueError(f"{name} must be in {interval}, got {value!r}.")
+    return count
+
+
+def check_storage_dtype(name: str, value: Any) -> None:
+    """Raises a TypeError unless `value` is None or a real floating-point type."""
+    try:
+        legal = value is None or jnp.issubdtype(jnp.dtype(value), jnp.floating)
+    except (TypeError, ValueError, SyntaxError):  # NumPy parses strings
+        legal = False
+    if not legal:
+        raise TypeError(
+            f"{name} must be a real floating-point type or None, got {shown(value)}."
+        )
 
 
 def check_alpha_step(alpha: Any, learning_rate: Any) -> None:

@@ -34,6 +34,7 @@ from inna_optax.transforms.hyperparameters import (
     as_scalar,
     check_alpha_step,
     check_hyperparameter,
+    check_storage_dtype,
     known_number,
     value_at,
 )
@@ -151,7 +152,8 @@ def inna(
       :class:`InnaState`.
 
     Raises:
-      TypeError: if a hyperparameter is not a number (or, where allowed, a schedule).
+      TypeError: if a hyperparameter is not a number (or, where allowed, a schedule),
+        or ``velocity_dtype`` is not a real floating-point type.
       ValueError: if a known number is outside its range, or if
         ``alpha * learning_rate >= 1`` (outside Theorem 3.9).
 
@@ -196,6 +198,7 @@ def inna(
     check_hyperparameter("beta", beta, "(0, inf)", schedule=True)
     check_hyperparameter("initial_speed", initial_speed, "[0, inf)")
     check_alpha_step(alpha, learning_rate)
+    check_storage_dtype("velocity_dtype", velocity_dtype)
     initial_speed = as_scalar(initial_speed)
 
     def init_fn(params: optax.Params) -> InnaState:
@@ -267,10 +270,11 @@ def phase_variable(
     check_hyperparameter("alpha", alpha, "[0, inf)")
     check_hyperparameter("beta", beta, "(0, inf)")
     alpha, beta = as_scalar(alpha), as_scalar(beta)
-    velocity = optax.tree.get(state, "velocity")
-    if velocity is None:
-        raise KeyError("state holds no velocity: pass the state of inna or innaprop.")
-    return weighted_sum((1 - alpha * beta, -beta), (params, velocity), like=params)
+    velocities = [v for _, v in optax.tree.get_all_with_path(state, "velocity")]
+    if len(velocities) != 1:
+        found = f"{len(velocities)} velocities" if velocities else "no velocity"
+        raise KeyError(f"state holds {found}: pass the state of one inna or innaprop.")
+    return weighted_sum((1 - alpha * beta, -beta), (params, velocities[0]), like=params)
 
 
 def _root_mean_square(r: jax.Array, g: jax.Array, decay: Scalar) -> jax.Array:
@@ -282,7 +286,8 @@ def _root_mean_square(r: jax.Array, g: jax.Array, decay: Scalar) -> jax.Array:
     size = jnp.abs(g.astype(working_dtype(g, r)))
     largest = math.sqrt(jnp.finfo(size.dtype).max) / 2
     size = jnp.where(size > largest, largest, size)
-    old, new = (jnp.asarray(x, size.dtype) for x in (decay, 1 - decay))
+    old = jnp.asarray(decay, size.dtype)
+    new = 1 - old
     return jnp.sqrt(old * r * r + new * size * size).astype(r.dtype)
 
 
@@ -356,7 +361,8 @@ def innaprop(
       :class:`InnapropState`.
 
     Raises:
-      TypeError: if a hyperparameter is not a number (or, where allowed, a schedule).
+      TypeError: if a hyperparameter is not a number (or, where allowed, a schedule),
+        or ``velocity_dtype`` is not a real floating-point type.
       ValueError: if a known number is outside its range, if
         ``alpha * learning_rate >= 1``, or if ``update`` is called without params
         although weights decay.
@@ -396,6 +402,7 @@ def innaprop(
     check_hyperparameter("eps", eps, "(0, inf)")
     check_hyperparameter("weight_decay", weight_decay, "[0, inf)")
     check_alpha_step(alpha, learning_rate)
+    check_storage_dtype("velocity_dtype", velocity_dtype)
     decay, eps, weight_decay = map(as_scalar, (decay, eps, weight_decay))
     decays_weights = known_number(weight_decay) != 0.0
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from inna_optax.transforms.hyperparameters import check_hyperparameter
+from inna_optax.transforms.hyperparameters import as_count, check_hyperparameter
 
 
 def inverse_power_schedule(
@@ -28,14 +28,15 @@ def inverse_power_schedule(
     Args:
       init_value: value at step 0, in [0, inf).
       power: exponent, in [0, inf).
-      transition_steps: number of steps over which the value stays, in [1, inf).
+      transition_steps: number of steps over which the value stays, an integer in
+        [1, inf).
 
     Returns:
       A schedule, that is a function of the step count (an integer, or an integer
       array of any shape) that returns a float array of that shape.
 
     Raises:
-      TypeError: if an argument is not a number.
+      TypeError: if an argument is not a number, or ``transition_steps`` no integer.
       ValueError: if a number is outside its range.
 
     Examples:
@@ -50,7 +51,8 @@ def inverse_power_schedule(
     """
     check_hyperparameter("init_value", init_value, "[0, inf)")
     check_hyperparameter("power", power, "[0, inf)")
-    check_hyperparameter("transition_steps", transition_steps, "[1, inf)")
+    if not isinstance(transition_steps, jax.Array):
+        transition_steps = as_count("transition_steps", transition_steps)
 
     def schedule(count: int | jax.Array) -> jax.Array:
         period = jnp.asarray(count) // transition_steps

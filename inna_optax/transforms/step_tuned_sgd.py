@@ -31,6 +31,8 @@ from inna_optax.transforms.hyperparameters import (
     as_scalar,
     check_hyperparameter,
     check_ordered,
+    check_storage_dtype,
+    shown,
     value_at,
 )
 
@@ -117,7 +119,9 @@ def step_tuned_sgd(
       ``optax.tree.get(state, "gamma")`` and ``optax.tree.get(state, "step_size")``.
 
     Raises:
-      TypeError: if a hyperparameter is not a number (or, where allowed, a schedule).
+      TypeError: if a hyperparameter is not a number (or, where allowed, a schedule),
+        ``opaque_mode`` is not a bool, or ``accumulator_dtype`` is not a real
+        floating-point type.
       ValueError: if a known number is outside its range, or if ``update`` is called
         without ``params`` or ``grad_fn`` in opaque mode.
 
@@ -170,6 +174,9 @@ def step_tuned_sgd(
     if delta is not None:
         check_hyperparameter("delta", delta, "(0, 0.5)")
         delta = as_scalar(delta)
+    if not isinstance(opaque_mode, bool):
+        raise TypeError(f"opaque_mode must be True or False, got {shown(opaque_mode)}.")
+    check_storage_dtype("accumulator_dtype", accumulator_dtype)
     nu, beta, gamma_min, gamma_max = map(as_scalar, (nu, beta, gamma_min, gamma_max))
 
     def init_fn(params: optax.Params) -> StepTunedSgdState:

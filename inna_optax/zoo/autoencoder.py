@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import jax
 from flax import nnx
 
+from inna_optax.zoo.arguments import as_counts, check_functions, check_rngs
 from inna_optax.zoo.conv_unit import Activation
 from inna_optax.zoo.initializers import LECUN_NORMAL
 
@@ -22,12 +23,16 @@ class AutoEncoder(nnx.Module):
     is given; biases are zero.
 
     Args:
-      input_shape: shape of an image.
-      widths: of the encoder's layers, the last of them the code's.
+      input_shape: shape of an image, each size in [1, inf).
+      widths: of the encoder's layers, the last of them the code's, in [1, inf).
       activation: applied after each hidden layer but the code.
       output_activation: applied to the output; None for none.
       kernel_init: draws the weights.
       rngs: random keys of the initialization.
+
+    Raises:
+      TypeError: if an argument is not of its type.
+      ValueError: if a number is outside its range, or there are no ``widths``.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -48,7 +53,17 @@ class AutoEncoder(nnx.Module):
         kernel_init: nnx.Initializer = LECUN_NORMAL,
         rngs: nnx.Rngs,
     ) -> None:
-        down = (math.prod(input_shape), *widths)
+        check_functions(
+            ("output_activation",),
+            activation=activation,
+            output_activation=output_activation,
+            kernel_init=kernel_init,
+        )
+        check_rngs(rngs)
+        widths = as_counts("widths", widths)
+        if not widths:
+            raise ValueError("widths must hold at least the code's, got ().")
+        down = (math.prod(as_counts("input_shape", input_shape)), *widths)
 
         def layers(widths: Sequence[int]) -> nnx.List:
             return nnx.List(

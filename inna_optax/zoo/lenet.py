@@ -6,6 +6,13 @@ from typing import Any
 import jax
 from flax import nnx
 
+from inna_optax.zoo.arguments import (
+    as_count,
+    as_image_shape,
+    check_functions,
+    check_padding,
+    check_rngs,
+)
 from inna_optax.zoo.conv_unit import Activation, ConvUnit
 from inna_optax.zoo.initializers import LECUN_NORMAL
 from inna_optax.zoo.normalization import Normalization
@@ -26,8 +33,8 @@ class LeNet(nnx.Module):
 
     Args:
       classes: number of outputs, in [1, inf).
-      input_shape: (height, width, channels) of an image; without padding each of
-        height and width is in [16, inf).
+      input_shape: (height, width, channels) of an image; each of height and width is
+        in [16, inf) without padding, in [4, inf) with it.
       activation: applied after each hidden layer.
       normalization: makes a normalization, as :func:`.batch_norm`; None for none.
       pool: :func:`.max_pool` or :func:`.avg_pool`.
@@ -36,7 +43,9 @@ class LeNet(nnx.Module):
       rngs: random keys of the initialization.
 
     Raises:
-      ValueError: if the images are too small.
+      TypeError: if an argument is not of its type.
+      ValueError: if a number is outside its range, ``input_shape`` has not three, the
+        images are too small, or there is no such ``padding``.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -59,7 +68,19 @@ class LeNet(nnx.Module):
         kernel_init: nnx.Initializer = LECUN_NORMAL,
         rngs: nnx.Rngs,
     ) -> None:
-        height, width, channels = input_shape
+        check_functions(
+            ("normalization",),
+            activation=activation,
+            normalization=normalization,
+            pool=pool,
+            kernel_init=kernel_init,
+        )
+        check_padding(padding)
+        check_rngs(rngs)
+        classes = as_count("classes", classes)
+        height, width, channels = as_image_shape(
+            input_shape, padding=padding, smallest=16 if padding == "VALID" else 4
+        )
         self.convs: nnx.List[ConvUnit] = nnx.List([])
         for inputs, outputs in ((channels, 6), (6, 16)):
             self.convs.append(

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 import jax
 from flax import nnx
 
+from inna_optax.zoo.arguments import as_count, as_counts, check_functions, check_rngs
+
 
 class MLP(nnx.Module):
     """Dense layers with an activation between them, for images or vectors.
@@ -15,10 +17,14 @@ class MLP(nnx.Module):
 
     Args:
       inputs: number of values an example has, in [1, inf).
-      hidden: width of each hidden layer.
+      hidden: width of each hidden layer, in [1, inf).
       outputs: number of outputs, in [1, inf).
       activation: applied after each hidden layer.
       rngs: random keys of the initialization.
+
+    Raises:
+      TypeError: if an argument is not of its type.
+      ValueError: if a number is outside its range.
 
     Examples:
       >>> import jax, jax.numpy as jnp
@@ -38,7 +44,13 @@ class MLP(nnx.Module):
         activation: Callable[[jax.Array], jax.Array] = nnx.elu,
         rngs: nnx.Rngs,
     ) -> None:
-        widths = [inputs, *hidden, outputs]
+        check_functions(activation=activation)
+        check_rngs(rngs)
+        widths = (
+            as_count("inputs", inputs),
+            *as_counts("hidden", hidden),
+            as_count("outputs", outputs),
+        )
         self.layers = nnx.List(
             nnx.Linear(n, m, rngs=rngs) for n, m in itertools.pairwise(widths)
         )

@@ -6,11 +6,19 @@ from collections.abc import Sequence
 import jax
 from flax import nnx
 
+from inna_optax.zoo.arguments import (
+    as_count,
+    as_image_shape,
+    check_functions,
+    check_padding,
+    check_probability,
+    check_rngs,
+    shown,
+)
 from inna_optax.zoo.conv_unit import Activation, ConvUnit
 from inna_optax.zoo.initializers import GLOROT_NORMAL
 from inna_optax.zoo.normalization import Normalization
 from inna_optax.zoo.pooling import Pool, avg_pool, global_avg_pool, max_pool
-from inna_optax.zoo.window import output_size
 
 
 class NiN(nnx.Module):
@@ -33,8 +41,8 @@ class NiN(nnx.Module):
 
     Args:
       classes: number of outputs, in [1, inf).
-      input_shape: (height, width, channels) of an image; without padding each of
-        height and width is in [27, inf).
+      input_shape: (height, width, channels) of an image; each of height and width is
+        in [27, inf) without padding, in [1, inf) with it.
       activation: applied after each convolution.
       normalization: makes a normalization, as :func:`.batch_norm`; None for none.
       pools: the pooling after the first and after the second stage.
@@ -44,7 +52,9 @@ class NiN(nnx.Module):
       rngs: random keys of the initialization.
 
     Raises:
-      ValueError: if the images are too small, or ``dropout`` is outside its range.
+      TypeError: if an argument is not of its type.
+      ValueError: if a number is outside its range, ``input_shape`` has not three, the
+        images are too small, or there is no such ``padding``.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -69,12 +79,21 @@ class NiN(nnx.Module):
         kernel_init: nnx.Initializer = GLOROT_NORMAL,
         rngs: nnx.Rngs,
     ) -> None:
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout must be in [0, 1), got {dropout}.")
-        height, width, channels = input_shape
-        for size in (height, width):
-            for window, stride in ((5, 1), (3, 2), (5, 1), (3, 2), (3, 1)):
-                size = output_size(size, window, stride, padding)
+        check_functions(
+            ("normalization",),
+            activation=activation,
+            normalization=normalization,
+            kernel_init=kernel_init,
+        )
+        if not (isinstance(pools, Sequence) and [*map(callable, pools)] == [True] * 2):
+            raise TypeError(f"pools must be two functions, got {shown(pools)}.")
+        check_padding(padding)
+        check_probability("dropout", dropout)
+        check_rngs(rngs)
+        classes = as_count("classes", classes)
+        *_, channels = as_image_shape(
+            input_shape, padding=padding, smallest=27 if padding == "VALID" else 1
+        )
         stages = ((5, (192, 160, 96)), (5, (192, 192, 192)), (3, (192, 192, classes)))
         self.stages: nnx.List[nnx.List[ConvUnit]] = nnx.List([])
         for window, features in stages:

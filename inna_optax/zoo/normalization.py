@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from flax import nnx
 
+from inna_optax.zoo.arguments import as_count, check_rngs
+
 # features, rngs=... -> a module that maps (..., features) to the same shape
 Normalization = Callable[..., nnx.Module]
 
@@ -22,10 +24,16 @@ def batch_norm(features: int, *, rngs: nnx.Rngs) -> nnx.BatchNorm:
       The layer; ``model.train()`` has it use and record the batch's mean and
       variance, ``model.eval()`` the running averages.
 
+    Raises:
+      TypeError: if ``features`` is not an integer, or ``rngs`` are not Flax's.
+      ValueError: if ``features`` is less than 1.
+
     Examples:
       >>> import jax.numpy as jnp
       >>> from flax import nnx
       >>> batch_norm(3, rngs=nnx.Rngs(0))(jnp.ones((5, 3))).shape
       (5, 3)
     """
+    features = as_count("features", features)
+    check_rngs(rngs)
     return nnx.BatchNorm(features, momentum=0.9, epsilon=1e-5, rngs=rngs)

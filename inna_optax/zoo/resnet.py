@@ -6,6 +6,12 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from inna_optax.zoo.arguments import (
+    as_count,
+    as_image_shape,
+    check_functions,
+    check_rngs,
+)
 from inna_optax.zoo.conv_unit import Activation, ConvUnit
 from inna_optax.zoo.initializers import HE_NORMAL
 from inna_optax.zoo.normalization import Normalization, batch_norm
@@ -95,11 +101,15 @@ class ResNet20(nnx.Module):
 
     Args:
       classes: number of outputs, in [1, inf).
-      input_shape: (height, width, channels) of an image.
+      input_shape: (height, width, channels) of an image, in [1, inf).
       activation: applied after each convolution, in a block's second after the sum.
       normalization: makes a normalization, as :func:`.batch_norm`; None for none.
       kernel_init: draws the weights.
       rngs: random keys of the initialization.
+
+    Raises:
+      TypeError: if an argument is not of its type.
+      ValueError: if a number is outside its range, or ``input_shape`` has not three.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -120,6 +130,14 @@ class ResNet20(nnx.Module):
         kernel_init: nnx.Initializer = HE_NORMAL,
         rngs: nnx.Rngs,
     ) -> None:
+        check_functions(
+            ("normalization",),
+            activation=activation,
+            normalization=normalization,
+            kernel_init=kernel_init,
+        )
+        check_rngs(rngs)
+        classes, input_shape = as_count("classes", classes), as_image_shape(input_shape)
         channels = 16
         self.first = ConvUnit(
             input_shape[-1],

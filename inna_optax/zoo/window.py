@@ -1,5 +1,7 @@
 """How far a window can go: the sizes of convolutions and pooling."""
 
+from inna_optax.zoo.arguments import check_padding
+
 
 def output_size(size: int, window: int, stride: int, padding: str) -> int:
     """Number of places that a window takes along one dimension.
@@ -20,8 +22,7 @@ def output_size(size: int, window: int, stride: int, padding: str) -> int:
       >>> output_size(32, 5, 1, "VALID"), output_size(28, 3, 2, "SAME")
       (28, 14)
     """
-    if padding not in ("SAME", "VALID"):
-        raise ValueError(f'padding must be "SAME" or "VALID", got {padding!r}.')
+    check_padding(padding)
     if padding == "SAME":
         return -(-size // stride)
     if size < window:
