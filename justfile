@@ -40,6 +40,10 @@ fix:
 types:
     {{bin}}/mypy
 
+# Look for what is unsafe.
+security:
+    {{bin}}/bandit -q -r inna_optax
+
 # Build the site; warnings, broken links and broken anchors are errors.
 docs:
     {{bin}}/mkdocs build --strict

@@ -9,6 +9,7 @@ import pytest
 import inna_optax
 from inna_optax.dynamics import din_flow, solve_din
 from inna_optax.landscapes import DOUBLE_WELL, NONSMOOTH_ROSENBROCK
+from tests.precision import enable_x64
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -145,7 +146,7 @@ def test_params_may_be_any_pytree_of_any_float_type():
     def loss(p):
         return jnp.sum(p["a"] ** 2) + p["b"][0] ** 2 + p["b"][1][0] ** 2
 
-    with jax.enable_x64(False):
+    with enable_x64(False):
         solution = solve_din(jax.grad(loss), params, t1=30.0, ts=jnp.array([0.0, 30.0]))
     assert jax.tree.structure(solution.theta) == jax.tree.structure(params)
     assert solution.theta["a"].shape == (2, 2, 3)

@@ -9,6 +9,7 @@ from flax import nnx
 from jax.flatten_util import ravel_pytree
 
 from inna_optax.dynamics import hessian_extremes
+from tests.precision import enable_x64
 
 pytestmark = pytest.mark.usefixtures("float32")
 
@@ -26,7 +27,7 @@ class Network(nnx.Module):
 @pytest.fixture(scope="module")
 def network():
     """A Flax network's loss on 64 examples, its params, its Hessian's eigenvalues."""
-    with jax.enable_x64(False):
+    with enable_x64(False):
         graphdef, params = nnx.split(Network(nnx.Rngs(0)))
         key_x, key_y = jax.random.split(jax.random.key(1))
         x = jax.random.normal(key_x, (64, 4))

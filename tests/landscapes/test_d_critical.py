@@ -7,6 +7,7 @@ import pytest
 
 import inna_optax
 from inna_optax.landscapes import D_CRITICAL
+from tests.precision import enable_x64
 
 STEPS = 5_000
 
@@ -26,7 +27,7 @@ def _run(theta0):
 
 
 def test_the_function_is_smooth_and_not_critical_there():
-    with jax.enable_x64(True):
+    with enable_x64(True):
         points = jnp.linspace(-2.0, 2.0, 401)[:, None]
         np.testing.assert_allclose(
             jax.vmap(D_CRITICAL.objective)(points),

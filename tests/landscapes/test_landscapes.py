@@ -15,6 +15,7 @@ from inna_optax.landscapes import (
     NONSMOOTH_ROSENBROCK,
     WIDE_QUADRATIC,
 )
+from tests.precision import enable_x64
 
 KINKED = (NONSMOOTH_ROSENBROCK,)
 
@@ -26,7 +27,7 @@ smooth_landscape = pytest.mark.parametrize(
 
 @pytest.fixture(autouse=True)
 def float64():
-    with jax.enable_x64(True):
+    with enable_x64(True):
         yield
 
 

@@ -1,15 +1,15 @@
 import json
 
-import jax
 import numpy as np
 import pytest
 
 from inna_optax.experiments.figures import figure_4_1
+from tests.precision import enable_x64
 
 
 @pytest.fixture(scope="module")
 def result():
-    with jax.enable_x64(True):
+    with enable_x64(True):
         yield json.loads(json.dumps(figure_4_1.compute("desk"), allow_nan=False))
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from inna_optax.experiments.figures import figure_4_2, regression_search
+from tests.precision import enable_x64
 
 SIZES = figure_4_2.Sizes(
     draws=4, num_rows=60, dim=4, iterations=60, long_iterations=300, alphas=3
@@ -14,7 +15,7 @@ SIZES = figure_4_2.Sizes(
 
 @pytest.fixture(scope="module", autouse=True)
 def float64():
-    with jax.enable_x64(True):
+    with enable_x64(True):
         yield
 
 

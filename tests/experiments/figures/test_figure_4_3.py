@@ -8,6 +8,7 @@ import pytest
 
 from inna_optax.experiments.figures import figure_4_3, regression_search
 from inna_optax.landscapes import robust_regression
+from tests.precision import enable_x64
 
 SIZES = figure_4_3.Sizes(
     draws=3,
@@ -22,7 +23,7 @@ SIZES = figure_4_3.Sizes(
 
 @pytest.fixture(scope="module", autouse=True)
 def float64():
-    with jax.enable_x64(True):
+    with enable_x64(True):
         yield
 
 

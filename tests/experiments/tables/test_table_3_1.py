@@ -8,11 +8,12 @@ from inna_optax import inna
 from inna_optax.experiments.figures.trajectories import trajectories
 from inna_optax.experiments.tables import table_3_1
 from inna_optax.landscapes import DOUBLE_WELL
+from tests.precision import enable_x64
 
 
 @pytest.fixture(scope="module")
 def table():
-    with jax.enable_x64(True):
+    with enable_x64(True):
         yield table_3_1.compute()
 
 
