@@ -16,6 +16,7 @@ from inna_optax.experiments.problems import Problem, Scale
 from inna_optax.experiments.provenance import versions
 from inna_optax.experiments.tasks import make_task
 from inna_optax.training import Arrays, Program, make_program, put_examples
+from inna_optax.training.records import first_difference
 
 COLUMNS = (
     "epoch",
@@ -222,11 +223,9 @@ def read_record(path: pathlib.Path, expected: Mapping[str, Any]) -> dict[str, An
         raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path} is not a record of a run.") from error
-    wanted = identity(expected)
-    for key in {**wanted, **found}:
-        if found.get(key) != wanted.get(key):
-            raise UserError(
-                f"--resume: {path} has {key} {found.get(key)!r}, the command says"
-                f" {wanted.get(key)!r}"
-            )
+    if difference := first_difference(found, identity(expected)):
+        key, value, wanted = difference
+        raise UserError(
+            f"--resume: {path} has {key} {value!r}, the command says {wanted!r}"
+        )
     return record

@@ -14,6 +14,7 @@ from inna_optax.experiments.errors import UserError
 from inna_optax.experiments.experiment import (
     Setting,
     history_row,
+    identity,
     is_finite,
     program_for,
     read_record,
@@ -90,7 +91,7 @@ def _train_into(
     if first and not resume:
         # Before anything is computed: a run killed in its first epoch can go on.
         write_json(folder / RECORD, record([]))
-    checkpoints = Checkpoints(folder / CHECKPOINTS)
+    checkpoints = Checkpoints(folder / CHECKPOINTS, identity=identity(record([])))
     start_from, history = _restore(program, checkpoints, hyperparameters, seed, history)
     done = start_from.gradient_evaluations if start_from else 0
     total = setting.epochs * program.gradient_evaluations_per_epoch

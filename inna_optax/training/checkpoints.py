@@ -6,12 +6,15 @@ folder must be one that all of them see.  A checkpoint can be restored on anothe
 
 import os
 import textwrap
+import types
+from collections.abc import Mapping
 from typing import Any
 
 import jax
 
-from inna_optax.training.arguments import as_path
+from inna_optax.training.arguments import as_path, check_type
 from inna_optax.training.program import Run
+from inna_optax.training.records import first_difference
 from inna_optax.transforms.hyperparameters import as_count
 
 
@@ -26,15 +29,30 @@ class Checkpoints:
     can be read without the classes that made it.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], *, keep: int = 2) -> None:
-        """Opens `folder`, which is made if it is not there; the last `keep` stay.
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        keep: int = 2,
+        identity: Mapping[str, Any] = types.MappingProxyType({}),
+    ) -> None:
+        """Opens `folder`, which is made if it is not there.
+
+        Args:
+          folder: where the checkpoints are.
+          keep: how many stay, the last ones, in [1, inf).
+          identity: what tells the run from others, in values that JSON has; stored
+            with each checkpoint.
 
         Raises:
-          TypeError: if `folder` is not a path, or `keep` is not an integer.
+          TypeError: if `folder` is not a path, `keep` is not an integer, or `identity`
+            is not a mapping.
           ValueError: if `keep` is less than 1.
         """
         self.folder = as_path("folder", folder)
         keep = as_count("keep", keep)
+        check_type("identity", identity, Mapping)
+        self.identity = dict(identity)
         import orbax.checkpoint as ocp
 
         self._ocp = ocp
@@ -55,7 +73,11 @@ class Checkpoints:
         if self.latest() == updates:
             return
         try:
-            self._manager.save(updates, args=self._ocp.args.StandardSave(_named(run)))
+            self._manager.save(
+                updates,
+                args=self._ocp.args.StandardSave(_named(run)),
+                custom_metadata=self.identity,
+            )
             self._manager.wait_until_finished()
         except Exception as error:  # of many kinds, from several libraries
             raise CheckpointError(
@@ -74,10 +96,12 @@ class Checkpoints:
         """The run stored then, in the structure, shapes, types and places of `like`.
 
         Raises:
-          CheckpointError: if it is damaged or of a run of another structure.
+          CheckpointError: if it is damaged, of a run of another structure, or stored
+            with another identity than this one, if with any.
         """
         names = _named(like)
         try:
+            identity = self._manager.metadata(updates).custom_metadata
             stored = self._manager.restore(
                 updates, args=self._ocp.args.StandardRestore(names)
             )
@@ -86,6 +110,12 @@ class Checkpoints:
             raise CheckpointError(
                 f"{self.folder / str(updates)} cannot be read: {_reason(error)}"
             ) from error
+        if identity and (difference := first_difference(identity, self.identity)):
+            key, value, wanted = difference
+            raise CheckpointError(
+                f"{self.folder / str(updates)} is of another run: it has {key}"
+                f" {value!r}, not {wanted!r}"
+            )
         return jax.tree.unflatten(jax.tree.structure(like), leaves)
 
     def close(self) -> None:

@@ -25,6 +25,17 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def first_difference(
+    found: Mapping[str, Any], wanted: Mapping[str, Any]
+) -> tuple[str, Any, Any] | None:
+    """The first key that two records differ in, with both values; None if in none."""
+    found, wanted = _plain(found), _plain(wanted)
+    for key in {**wanted, **found}:
+        if found.get(key) != wanted.get(key):
+            return key, found.get(key), wanted.get(key)
+    return None
+
+
 def _write(path: pathlib.Path, text: str) -> None:
     """Writes beside `path` and renames: a kill leaves the old file or the new.
 

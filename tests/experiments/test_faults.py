@@ -72,6 +72,18 @@ def test_a_checkpoint_that_cannot_be_read(damage, finished, tmp_path, capsys):
     assert command(capsys, *again)[0] == 0
 
 
+def test_a_checkpoint_of_other_hyperparameters(finished, tmp_path, capsys):
+    out = shutil.copytree(finished, tmp_path / "out")
+    other = (*TRAIN, "--learning-rate", "0.2", "--epochs", "3", "--out", tmp_path / "o")
+    assert command(capsys, *other)[0] == 0
+    shutil.rmtree(out / "checkpoints")
+    shutil.copytree(tmp_path / "o" / "checkpoints", out / "checkpoints")
+    status, line = command(capsys, *TRAIN, "--epochs", "4", "--out", out, "--resume")
+    assert status == 2
+    assert f"{out}/checkpoints/9 is of another run: it has hyperparameters" in line
+    assert "'learning_rate': 0.2" in line
+
+
 @pytest.fixture
 def mounted(tmp_path):
     """Mounts file systems of the memory's, with their options."""

@@ -5,6 +5,7 @@ import pytest
 
 from inna_optax import inna
 from inna_optax.training import (
+    CheckpointError,
     Checkpoints,
     Run,
     array_shardings,
@@ -54,3 +55,35 @@ def test_restores_on_other_devices(tmp_path, sizes):
     assert len(restored.params["kernel"].sharding.device_set) == (
         mesh.size if mesh else 1
     )
+
+
+def test_a_checkpoint_of_another_run_is_refused(tmp_path):
+    run = Run(jnp.uint32(3), {"w": jnp.ones(2)}, inna(0.1).init(jnp.ones(2)), {})
+    like = with_places(jax.eval_shape(lambda: run), None)
+
+    def opened(**identity):
+        return Checkpoints(tmp_path, keep=3, identity=identity)
+
+    first = opened(seed=3, hyperparameters={"learning_rate": 0.1, "nu": (1, 2)})
+    first.save(run, 1)
+    first.close()
+    again = opened(seed=3, hyperparameters={"learning_rate": 0.1, "nu": [1, 2]})
+    jax.tree.map(np.testing.assert_array_equal, again.restore(like, 1), run)
+    again.close()
+    other = opened(seed=4, hyperparameters={})
+    with pytest.raises(
+        CheckpointError, match=r"1 is of another run: it has seed 3, not 4$"
+    ):
+        other.restore(like, 1)
+    other.close()
+
+
+def test_a_checkpoint_without_identity_is_anyones(tmp_path):
+    run = Run(jnp.uint32(3), {"w": jnp.ones(2)}, inna(0.1).init(jnp.ones(2)), {})
+    nameless = Checkpoints(tmp_path)
+    nameless.save(run, 1)
+    nameless.close()
+    named = Checkpoints(tmp_path, identity={"seed": 3})
+    like = with_places(jax.eval_shape(lambda: run), None)
+    jax.tree.map(np.testing.assert_array_equal, named.restore(like, 1), run)
+    named.close()
