@@ -12,6 +12,8 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
+import jax
+
 from inna_optax.experiments.errors import UserError
 from inna_optax.experiments.figures.registry import COMPARISONS, FIGURES
 from inna_optax.experiments.optimizers import HYPERPARAMETERS, OPTIMIZERS, Decay
@@ -406,8 +408,6 @@ def _join(arguments: argparse.Namespace) -> None:
         return
     if arguments.out is None:
         raise UserError("--distributed needs --out with a folder that all see")
-    import jax
-
     try:
         jax.distributed.initialize(*arguments.distributed)
     except (RuntimeError, ValueError) as error:
@@ -418,8 +418,6 @@ def _mesh(arguments: argparse.Namespace) -> Any:
     """The mesh that the user asked for, None for one device."""
     if arguments.mesh is None and arguments.distributed is None:
         return None
-    import jax
-
     try:
         return make_mesh(arguments.mesh or {"data": jax.device_count()})
     except ValueError as error:
@@ -558,7 +556,8 @@ def _machine(error: Exception) -> str | None:
         return f"out of memory: {str(error) or 'the machine has no more'}"
     if isinstance(error, OSError):
         return ": ".join(str(x) for x in (error.filename, error.strerror) if x)
-    if type(error).__name__ == "JaxRuntimeError" and "RESOURCE_EXHAUSTED" in str(error):
+    out_of_memory = "RESOURCE_EXHAUSTED" in str(error)
+    if isinstance(error, jax.errors.JaxRuntimeError) and out_of_memory:
         wanted = str(error).splitlines()[0]
         return f"out of memory ({wanted}): a smaller --batch-size takes less"
     return None

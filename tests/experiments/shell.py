@@ -11,19 +11,13 @@ import orbax.checkpoint as ocp
 
 # The tests' eight host devices are not the user's.
 SHELL = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}
-
-
 COMMAND = (sys.executable, "-m", "inna_optax")
 
 
-def run(*arguments, under=(), **environment):
-    """In a process of its own, as from a shell.
-
-    `under` is what stands before the command, such as taskset; `environment` is added
-    to the shell's.
-    """
+def run(*arguments, **environment):
+    """In a process of its own, as from a shell with this added to its environment."""
     return subprocess.run(
-        [*under, *COMMAND, *map(str, arguments)],
+        [*COMMAND, *map(str, arguments)],
         capture_output=True,
         text=True,
         check=False,

@@ -1,0 +1,256 @@
+"""Does anything grow in a process that uses the package for long?
+
+    python benchmarks/soak.py
+    python benchmarks/soak.py --out benchmarks/results
+
+Three parts, each in a process of its own:
+
+- `run`: one run of the command, `train digits --optimizer inna`, with its checkpoint
+  and records after every epoch, of as many updates as problem `d` makes in an hour
+  (problems.py: 7,454 images/s on 2 CPU cores, in mini-batches of 128: 209,644).  An
+  epoch has 44 of them, so that a checkpoint is stored ten times as often as in that
+  hour.
+- `calls`: 200 times the command in one process, each a short run, four optimizers in
+  turn.
+- `library`: 100 times a new optimizer in a new compiled step of 20 updates, dropped.
+
+What is counted, after a garbage collection: resident memory, arrays and executables
+that JAX holds, threads of the process and open files, objects that Python tracks,
+entries of the caches of functions.  The slopes are those of a least-squares line, once
+`--warm-up` calls (a tenth of the run) are over.  A run keeps its history, and writes
+the whole of it after each epoch: how large that is, and how long the writing takes at
+both ends of the run, is told beside.
+"""
+
+import argparse
+import contextlib
+import gc
+import io
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+UPDATES = 209_644
+RUNS = (
+    ("inna", "0.1"),
+    ("sgd", "0.1"),
+    ("step_tuned_sgd", "0.05"),
+    ("adam", "0.001"),
+)
+PROCESS = pathlib.Path("/proc/self")
+CACHES = {"_lru_cache_wrapper", "WeakrefLRUCache", "MultiWeakrefLRUCache"}
+
+
+def counts() -> dict[str, float]:
+    """What the process holds now."""
+    import jax
+
+    gc.collect()
+    tracked = gc.get_objects()
+    status = PROCESS.joinpath("status").read_text()
+    (resident,) = (x.split()[1] for x in status.splitlines() if x.startswith("VmRSS"))
+    return {
+        "resident_kib": int(resident),
+        "arrays": len(jax.live_arrays()),
+        "executables": len(jax.devices()[0].client.live_executables()),
+        "threads": len(list(PROCESS.joinpath("task").iterdir())),
+        "open_files": len(list(PROCESS.joinpath("fd").iterdir())),
+        "objects": len(tracked),
+        "cache_entries": sum(
+            x.cache_info().currsize for x in tracked if type(x).__name__ in CACHES
+        ),
+    }
+
+
+def slopes(at: list[float], samples: list[dict[str, float]]) -> dict[str, float]:
+    """How much of each is added for each of what `at` counts."""
+    return {
+        name: float(np.polyfit(at, [sample[name] for sample in samples], 1)[0])
+        for name in samples[0]
+        if name not in ("call", "updates")
+    }
+
+
+@contextlib.contextmanager
+def silence() -> Iterator[None]:
+    hidden = io.StringIO()
+    with contextlib.redirect_stdout(hidden), contextlib.redirect_stderr(hidden):
+        yield
+
+
+def size_of(value: Any) -> int:
+    """Bytes of a history, of which each number is an object of its own."""
+    inner: list = []
+    if isinstance(value, dict):
+        inner = list(value.values())
+    elif isinstance(value, list):
+        inner = value
+    return sys.getsizeof(value) + sum(map(size_of, inner))
+
+
+def one_run(updates: int, samples: int) -> dict:
+    """One long run by the command, watched where it yields its rows."""
+    from inna_optax.experiments import command_line, train
+
+    per_epoch = 1437 // 32
+    epochs = -(-updates // per_epoch)
+    every = max(1, epochs // samples)
+    found: list[dict[str, float]] = []
+    writing: list[float] = []  # seconds of each epoch
+    history: list = []
+
+    def timed(write: Callable[..., None]) -> Callable[..., None]:
+        def call(*arguments: Any) -> None:
+            began = time.perf_counter()
+            write(*arguments)
+            writing[-1] += time.perf_counter() - began
+
+        return call
+
+    def watched(*arguments: Any, **options: Any) -> Iterator[Any]:
+        for progress in fit(*arguments, **options):
+            writing.extend([0.0] * bool(progress.rows))
+            yield progress
+            if progress.rows and (len(writing) % every == 0 or len(writing) == 2):
+                sample = {"updates": progress.gradient_evaluations, **counts()}
+                found.append(sample)
+                print(sample, file=sys.__stderr__, flush=True)
+
+    def write_history(path: pathlib.Path, rows: list) -> None:
+        history[:] = [rows]
+        written(path, rows)
+
+    fit, written = train.fit, timed(train.write_history)
+    train.fit, train.write_history = watched, write_history
+    writing.append(0.0)  # the record before the first epoch
+    train.write_json = timed(train.write_json)
+    command = ["train", "digits", "--optimizer", "inna", "--epochs", str(epochs)]
+    with tempfile.TemporaryDirectory() as folder, silence():
+        if command_line.main([*command, "--out", f"{folder}/run"]):
+            raise RuntimeError(f"{command} failed")
+    (rows,) = history
+    seconds = np.diff([row["seconds"] for row in rows])
+    tenth = len(seconds) // 10
+    late = [s for s in found if s["updates"] * 10 >= found[-1]["updates"]]
+    return {
+        "command": " ".join(["inna-optax", *command]),
+        "updates": rows[-1]["gradient_evaluations"],
+        "epochs": epochs,
+        "seconds": rows[-1]["seconds"],
+        "history_kib": size_of(rows) / 2**10,
+        "epoch_milliseconds": [
+            1e3 * float(np.median(part)) for part in (seconds[:tenth], seconds[-tenth:])
+        ],
+        "writing_milliseconds": [
+            1e3 * float(np.median(part)) for part in (writing[:tenth], writing[-tenth:])
+        ],
+        "samples": found,
+        "slopes_per_1000_updates": slopes([s["updates"] / 1000 for s in late], late),
+    }
+
+
+def repeated(call: Callable[[int], None], times: int, warm_up: int) -> dict:
+    """The counts after each of the calls, of which every tenth is kept."""
+    found = []
+    for i in range(times):
+        call(i)
+        found.append({"call": i + 1, **counts()})
+        if (i + 1) % 10 == 0:
+            print(found[-1], file=sys.stderr, flush=True)
+    late = found[warm_up - 1 :]
+    return {
+        "calls": times,
+        "warm_up": warm_up,
+        "first": late[0],
+        "last": late[-1],
+        "samples": found[9::10],
+        "slopes_per_call": slopes([s["call"] for s in late], late),
+    }
+
+
+def many_calls(times: int, warm_up: int) -> dict:
+    """Short runs by the command, one after another in this process."""
+    from inna_optax.experiments import command_line
+
+    options = ["--train-examples", "96", "--epochs", "1"]
+    with tempfile.TemporaryDirectory() as folder:
+
+        def call(i: int) -> None:
+            name, rate = RUNS[i % len(RUNS)]
+            command = ["train", "digits", "--optimizer", name, "--learning-rate", rate]
+            with silence():
+                if command_line.main([*command, *options, "--out", f"{folder}/{i}"]):
+                    raise RuntimeError(f"{command} failed")
+
+        return repeated(call, times, warm_up)
+
+
+def library(times: int, warm_up: int) -> dict:
+    """A new optimizer and a new compiled step each time, as in a user's own loop."""
+    import jax
+    import jax.numpy as jnp
+    import optax
+
+    from inna_optax import inna
+
+    def call(i: int) -> None:
+        solver = inna(0.1 / (i + 1))
+
+        @jax.jit
+        def step(params: Any, state: Any) -> Any:
+            grads = jax.grad(lambda p: jnp.sum((p["w"] - 1.0) ** 2))(params)
+            updates, state = solver.update(grads, state, params)
+            return optax.apply_updates(params, updates), state
+
+        params = {"w": jnp.zeros(1000)}
+        state = solver.init(params)
+        for _ in range(20):
+            params, state = step(params, state)
+        jax.block_until_ready(params)
+
+    return repeated(call, times, warm_up)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--updates", type=int, default=UPDATES, help="of the long run")
+    parser.add_argument("--calls", type=int, default=200)
+    parser.add_argument("--optimizers", type=int, default=100)
+    parser.add_argument("--warm-up", type=int, default=20, help="calls")
+    parser.add_argument("--out", type=pathlib.Path, help="folder for the records")
+    parser.add_argument("--child", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    parts = {
+        "calls": lambda: many_calls(arguments.calls, arguments.warm_up),
+        "library": lambda: library(arguments.optimizers, arguments.warm_up),
+        "run": lambda: one_run(arguments.updates, 60),
+    }
+    if arguments.child is not None:
+        print(json.dumps(parts[arguments.child]()))
+        return
+
+    import record
+
+    results = {}
+    for name in parts:
+        done = subprocess.run(
+            [sys.executable, *sys.argv, "--child", name],
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        results[name] = json.loads(done.stdout)
+        shown = {k: v for k, v in results[name].items() if k != "samples"}
+        print(name, json.dumps(shown, indent=1), flush=True)
+    record.write(arguments.out, "soak", results)
+
+
+if __name__ == "__main__":
+    main()
