@@ -65,14 +65,15 @@ def zeros_like(params: PyTree, dtype: Any = None) -> PyTree:
 
 
 def weighted_sum(
-    coefficients: Sequence[Scalar], trees: Sequence[PyTree], like: PyTree
+    coefficients: Sequence[Scalar], trees: Sequence[PyTree], like: PyTree = None
 ) -> PyTree:
     """Returns `sum_i coefficients[i] * trees[i]`, stored in the types of `like`.
 
     Args:
       coefficients: real scalars.
       trees: as many pytrees of the same structure.
-      like: a pytree of that structure, whose leaves' types the result gets.
+      like: a pytree of that structure, whose leaves' types the result gets; None for
+        the types in which it is computed.
     """
 
     def combine(like_leaf: jax.Array, *leaves: jax.Array) -> jax.Array:
@@ -81,9 +82,9 @@ def weighted_sum(
             jnp.asarray(c, real_dtype(dtype)) * x.astype(dtype)
             for c, x in zip(coefficients, leaves, strict=True)
         )
-        return jnp.asarray(total, like_leaf.dtype)
+        return jnp.asarray(total, dtype if like is None else like_leaf.dtype)
 
-    return jax.tree.map(combine, like, *trees)
+    return jax.tree.map(combine, trees[0] if like is None else like, *trees)
 
 
 def real_vdot(left: PyTree, right: PyTree) -> jax.Array:

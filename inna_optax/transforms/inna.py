@@ -66,13 +66,15 @@ class _Coefficients(NamedTuple):
     CPU, a step took four times as long).  The velocity is therefore updated first,
     ``v_new = keep * v - push * g``, and the params' update is computed from the NEW
     velocity, with ``v = (v_new + push * g) / keep`` substituted:
-    ``gamma (v - beta g) = along * v_new + across * g``.
+    ``gamma (v - beta g) = along * (v_new + push * g) - pull * g``.  With the terms of
+    ``g`` gathered, the two that are left can be ``1 / keep`` times as large as their
+    sum, and overflow where it does not.
     """
 
     keep: Scalar  # 1 - alpha gamma
     push: Scalar  # gamma (1 - alpha beta)
     along: Scalar  # gamma / keep
-    across: Scalar  # gamma (push / keep - beta)
+    pull: Scalar  # gamma beta
 
 
 def _coefficients(
@@ -83,7 +85,7 @@ def _coefficients(
     # both of order sqrt(epsilon), and only schedules and tracers come that near.
     keep = _away_from_zero(1 - alpha * gamma, margin=4 * epsilon**0.5)
     push = gamma * (1 - alpha * beta)
-    return _Coefficients(keep, push, gamma / keep, gamma * (push - keep * beta) / keep)
+    return _Coefficients(keep, push, gamma / keep, gamma * beta)
 
 
 def _away_from_zero(value: Scalar, margin: float) -> Scalar:
@@ -224,7 +226,8 @@ def inna(
         velocity = weighted_sum(
             (c.keep, start - c.push), (state.velocity, updates), like=state.velocity
         )
-        updates = weighted_sum((c.along, c.across), (velocity, updates), like=updates)
+        kept = weighted_sum((1.0, c.push), (velocity, updates))
+        updates = weighted_sum((c.along, -c.pull), (kept, updates), like=updates)
         return updates, InnaState(optax.safe_increment(state.count), velocity)
 
     return optax.GradientTransformationExtraArgs(init_fn, update_fn)
@@ -286,6 +289,8 @@ def _root_mean_square(r: jax.Array, g: jax.Array, decay: Scalar) -> jax.Array:
     size = jnp.abs(g.astype(working_dtype(g, r)))
     largest = math.sqrt(jnp.finfo(size.dtype).max) / 2
     size = jnp.where(size > largest, largest, size)
+    # From the rounded decay: weights whose sum is off by epsilon would be felt
+    # 1 / (1 - decay) times.
     old = jnp.asarray(decay, size.dtype)
     new = 1 - old
     return jnp.sqrt(old * r * r + new * size * size).astype(r.dtype)
@@ -451,8 +456,10 @@ def innaprop(
         # Without the barrier XLA computes rms again inside both results, from a copy
         # of its old value, which takes twice the time (CPU, 10M params).
         velocity, rms = jax.lax.optimization_barrier((velocity, rms))
+        # Scaled gradients are of size one, and their terms can be gathered.
+        across = (c.along * c.push - c.pull) * root
         updates = weighted_sum(
-            (c.along, c.across * root, -shrink)[: 2 + len(decayed)],
+            (c.along, across, -shrink)[: 2 + len(decayed)],
             (velocity, jax.tree.map(scale, updates, rms), *decayed),
             like=updates,
         )

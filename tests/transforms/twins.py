@@ -2,10 +2,15 @@
 
 Each takes `gradient(theta, k)` (the gradient on mini-batch k) and returns the list
 of iterates theta_0, theta_1, ...  Line and equation numbers are the thesis's.
+Complex numbers stand for pairs of real ones.
 """
 
 import jax.numpy as jnp
 import numpy as np
+
+
+def inner(x, y):
+    return np.vdot(x, y).real
 
 
 def inna(gradient, theta, steps, gamma, alpha, beta, speed):
@@ -25,13 +30,13 @@ def inna(gradient, theta, steps, gamma, alpha, beta, speed):
 def innaprop(gradient, theta, steps, gamma, alpha, beta, sigma, eps, weight_decay):
     """Algorithm 1 of arXiv:2410.05871, AdamW-like indices from 1."""
     psi = (1 - alpha * beta) * theta
-    v = np.zeros_like(theta)
+    v = np.zeros(theta.shape)
     iterates = [theta]
     for k in range(1, steps + 1):
         g = gradient(theta, k - 1)
         step = gamma(k - 1)
         theta = (1 - weight_decay * step) * theta
-        v = sigma * v + (1 - sigma) * g**2
+        v = sigma * v + (1 - sigma) * np.abs(g) ** 2
         v_hat = v / (1 - sigma**k)
         psi = (1 - step / beta) * psi + step * (1 / beta - alpha) * theta
         theta = (
@@ -57,8 +62,8 @@ def step_tuned_sgd(gradient, theta, steps, alpha, nu, beta, m, M, delta):
         d_g = second - first  # line 9
         G = beta * G + (1 - beta) * d_g  # line 10
         G_hat = G / (1 - beta ** (k + 1))  # line 11
-        if np.vdot(G_hat, d_theta) > 0:
-            gamma = np.vdot(d_theta, d_theta) / np.vdot(G_hat, d_theta)
+        if inner(G_hat, d_theta) > 0:
+            gamma = inner(d_theta, d_theta) / inner(G_hat, d_theta)
         else:
             gamma = nu
         gamma = min(max(gamma, m), M)  # line 17
@@ -75,9 +80,9 @@ def barzilai_borwein(gradient, theta, steps, alpha, nu, absolute=False):
         theta, last = iterates[-1], iterates[-2]
         d_g = gradient(theta, k) - gradient(last, k - 1)
         d_theta = theta - last
-        curvature = np.vdot(d_g, d_theta)
+        curvature = inner(d_g, d_theta)
         if curvature > 0 or (absolute and curvature < 0):
-            gamma = np.vdot(d_theta, d_theta) / abs(curvature)
+            gamma = inner(d_theta, d_theta) / abs(curvature)
         else:
             gamma = nu
         iterates.append(theta - alpha * gamma * gradient(theta, k))
@@ -87,7 +92,7 @@ def barzilai_borwein(gradient, theta, steps, alpha, nu, absolute=False):
 def gradient_variation_sgd(
     gradient, theta, steps, alpha, nu, m, M, delta, *, full=None, curvature=None
 ):
-    """Algorithm 4; Algorithm 5 given `full(theta)`; 6 given `curvature(theta)`.
+    """Algorithm 4; Algorithm 5 given `full(theta, k)`; 6 given `curvature(theta, k)`.
 
     Two slips of the thesis are mended: Delta theta_{B_k} in the tests of lines 9 and
     10 is Delta theta_k, and Algorithm 6's (k-1)^(1/2+delta), zero at k = 1, is the
@@ -99,13 +104,13 @@ def gradient_variation_sgd(
         theta, last = iterates[-1], iterates[-2]
         d_theta = theta - last
         if full is not None:
-            G = full(theta) - full(last)
+            G = full(theta, k) - full(last, k - 1)
         elif curvature is not None:
-            G = -alpha / k ** (0.5 + delta) * gamma * curvature(last)
+            G = -alpha / k ** (0.5 + delta) * gamma * curvature(last, k - 1)
         else:
             G = gradient(theta, k) - gradient(last, k - 1)
-        if np.vdot(G, d_theta) > 0:
-            gamma = np.vdot(d_theta, d_theta) / np.vdot(G, d_theta)
+        if inner(G, d_theta) > 0:
+            gamma = inner(d_theta, d_theta) / inner(G, d_theta)
         else:
             gamma = nu
         gamma = min(max(gamma, m), M)
@@ -134,7 +139,8 @@ class LeastSquares:
     """A sum of smooth non-convex terms phi(a_n . theta - b_n), drawn with a seed.
 
     phi(t) = t^2 / (1 + t^2) (section 4.7), plus a quadratic that keeps iterates
-    bounded.  `gradient(theta, k)` is that of mini-batch k, `full` that of all terms.
+    bounded.  `gradient(theta, k)` is that of mini-batch k, `full` that of all terms,
+    at any k.
     """
 
     def __init__(self, scale=1.0, seed=0, terms=40, size=6, batch=10):
@@ -159,10 +165,10 @@ class LeastSquares:
     def gradient(self, theta, k):
         return self._gradient(theta, self.batches[k])
 
-    def full(self, theta):
+    def full(self, theta, k=0):
         return self._gradient(theta, np.arange(len(self.b)))
 
-    def curvature(self, theta):
+    def curvature(self, theta, k=0):
         """The mean over a fixed set of mini-batches of Hessian times gradient."""
         return np.mean(
             [self._hessian(theta, B) @ self._gradient(theta, B) for B in self.batches],
