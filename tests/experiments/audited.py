@@ -67,8 +67,9 @@ def kill_at(n, folder):
 
     def hook(event, arguments):
         nonlocal left
-        left -= sum(path.startswith(folder) for path in changed(event, arguments))
-        if left <= 0:
+        changes = sum(path.startswith(folder) for path in changed(event, arguments))
+        left -= changes
+        if changes and left <= 0:  # the kill is an event, too
             os.kill(os.getpid(), signal.SIGKILL)
 
     return hook

@@ -9,24 +9,29 @@ import time
 import numpy as np
 import orbax.checkpoint as ocp
 
-# The tests' eight host devices are not the user's.
-SHELL = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}
+# The tests' eight host devices, and what they compiled, are not the user's.
+OURS = {"XLA_FLAGS", "JAX_COMPILATION_CACHE_DIR"}
+SHELL = {k: v for k, v in os.environ.items() if k not in OURS}
+COMPILED = {k: os.environ[k] for k in OURS - {"XLA_FLAGS"} if k in os.environ}
 COMMAND = (sys.executable, "-m", "inna_optax")
 
 
 def run(*arguments, **environment):
-    """In a process of its own, as from a shell with this added to its environment."""
+    """In a process of its own, as from a shell with this added to its environment.
+
+    But for what it compiles, which it takes from earlier tests and leaves to later.
+    """
     return subprocess.run(
         [*COMMAND, *map(str, arguments)],
         capture_output=True,
         text=True,
         check=False,
-        env=SHELL | environment,
+        env=SHELL | COMPILED | environment,
     )
 
 
 def start(*arguments, command=COMMAND, **environment):
-    """The same, not waited for."""
+    """The same, not waited for: it compiles by itself, as it may be killed."""
     return subprocess.Popen(
         [*command, *map(str, arguments)],
         stdout=subprocess.DEVNULL,

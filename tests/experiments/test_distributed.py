@@ -1,28 +1,21 @@
 """Two real processes that train one run together, by the command line."""
 
 import json
-import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
 
-SHELL = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}
-COMMAND = (sys.executable, "-m", "inna_optax", "train", "digits", "--optimizer", "inna")
+from tests.experiments.shell import COMMAND, COMPILED, SHELL, run
+
+TRAIN = ("train", "digits", "--optimizer", "inna")
 
 
 def alone(out, *options):
-    done = subprocess.run(
-        [*COMMAND, *options, "--out", out],
-        env=SHELL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run(*TRAIN, *options, "--out", out)
     assert done.returncode == 0, done.stderr
 
 
@@ -35,11 +28,10 @@ def together(out, *options, processes=2, devices=1):
     return [
         subprocess.Popen(
             [
-                *COMMAND,
-                *(*options, "--out", out),
+                *(*COMMAND, *TRAIN, *options, "--out", out),
                 *("--distributed", f"localhost:{port},{processes},{index}"),
             ],
-            env=SHELL | {"XLA_FLAGS": flags},
+            env=SHELL | COMPILED | {"XLA_FLAGS": flags},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

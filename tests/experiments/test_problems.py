@@ -15,6 +15,16 @@ from inna_optax.experiments.problems import DATASETS, PROBLEMS
 PUBLISHED = [name for name in PROBLEMS if name != "digits"]
 
 
+@pytest.fixture
+def quickly_compiled():
+    """For programs that run once."""
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)
+
+
+@pytest.mark.usefixtures("quickly_compiled")
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_the_paper_scale_command_runs_its_first_epoch(name, data_folder, tmp_path):
     problem = PROBLEMS[name]

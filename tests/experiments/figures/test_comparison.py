@@ -14,6 +14,7 @@ from inna_optax.experiments.figures.comparison import (
 )
 from inna_optax.experiments.problems import PROBLEMS, Scale
 from inna_optax.experiments.protocols import CHAPTER_2, CHAPTER_4
+from inna_optax.zoo import AutoEncoder
 
 
 def curve(*values):
@@ -94,8 +95,13 @@ def test_settings_of_one_optimizer_have_a_line_of_their_own_each():
 
 @pytest.fixture
 def small_d(monkeypatch):
-    """Problem d, at a scale for tests."""
-    problem = PROBLEMS["d"]._replace(desk=Scale(1, 2, 128, 20))
+    """Problem d, at a scale for tests, with a network of a thousandth of the size."""
+
+    def network(dataset, rngs):
+        shape = dataset.train_images.shape[1:]
+        return AutoEncoder(shape, widths=(2,), rngs=rngs)
+
+    problem = PROBLEMS["d"]._replace(desk=Scale(1, 2, 128, 20), network=network)
     monkeypatch.setitem(PROBLEMS, "d", problem)
 
 
