@@ -15,10 +15,14 @@ setup:
 test *paths:
     {{bin}}/pytest -n 2 {{paths}}
 
+# Run those that take long: kills, soaks, several processes.
+slow:
+    {{bin}}/pytest -n 2 -m slow
+
 # Measure what the tests run, the processes that they start included.
 coverage:
     {{bin}}/coverage erase
-    {{bin}}/coverage run -m pytest -n 2
+    {{bin}}/coverage run -m pytest -n 2 -m ''
     {{bin}}/coverage combine -q
     {{bin}}/coverage report
 

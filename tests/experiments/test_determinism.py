@@ -29,9 +29,12 @@ sys.exit(any([main(command) for command in commands]))
 """
 
 
-pytestmark = pytest.mark.skipif(
-    not hasattr(os, "sched_setaffinity"), reason="chooses cores as Linux does"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not hasattr(os, "sched_setaffinity"), reason="chooses cores as Linux does"
+    ),
+]
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ import pytest
 
 from tests.experiments.shell import COMMAND, COMPILED, SHELL, run
 
+pytestmark = pytest.mark.slow
 TRAIN = ("train", "digits", "--optimizer", "inna")
 
 

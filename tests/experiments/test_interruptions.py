@@ -67,6 +67,7 @@ def assert_tidy(out):
         strict_json(path)
 
 
+@pytest.mark.slow
 def test_a_run_killed_twenty_times_goes_on_to_the_same_bits(tmp_path, whole, compiled):
     out, rng, epochs = tmp_path / "run", np.random.default_rng(0), [0]
     for count in range(20):
@@ -173,6 +174,7 @@ def test_an_interrupted_comparison_goes_on(tmp_path, whole_comparison):
     assert "has batch_size 32, the command says 64" in other.stderr
 
 
+@pytest.mark.slow
 def test_a_comparison_killed_three_times_goes_on(tmp_path, whole_comparison, compiled):
     out, rng, kept = tmp_path / "out", np.random.default_rng(0), {}
     for count in range(3):

@@ -20,6 +20,7 @@ from inna_optax import inna
 from inna_optax.experiments import command_line
 from tests.experiments.shell import SHELL
 
+pytestmark = pytest.mark.slow
 ROOT = pathlib.Path(__file__).parents[2]
 PROCESS = pathlib.Path("/proc/self")
 WARM_UP, CALLS = 3, 10
