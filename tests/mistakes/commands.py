@@ -10,7 +10,6 @@ import pathlib
 import shlex
 
 from inna_optax.experiments import command_line
-from inna_optax.experiments.command_line import COMMANDS as COMMANDS
 
 TYPED = """
 

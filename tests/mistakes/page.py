@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=8")
 
+from inna_optax.experiments.command_line import COMMANDS
 from tests.mistakes import commands, files, functions
 
 PAGE = pathlib.Path(__file__).parents[2] / "docs" / "mistakes.md"
@@ -32,7 +33,7 @@ def catalogue() -> Iterator[Tried]:
     """Everything to try, in the page's order."""
     for typed in commands.TYPED:
         command = typed.split()[0] if typed else ""
-        section = command if command in commands.COMMANDS else ""
+        section = command if command in COMMANDS else ""
         yield Tried(
             f"`inna-optax {section}`".replace(" `", "`"),
             f"inna-optax {typed}".strip(),
