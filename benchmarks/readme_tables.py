@@ -291,13 +291,14 @@ def problems() -> str:
 
 def sweep() -> str:
     record = json.loads((RESULTS / "sweep.json").read_text())
-    columns = "network | runs | vectorized / one after another | losses differ by"
+    sizes = [size for size in record["results"][0]["together"] if size != "1"]
+    columns = "network | runs | " + " | ".join(
+        f"{size} at a time / one after another" for size in sizes
+    )
     rows = (
-        "`{}` | {} | {:.2f} ({:.2f} to {:.2f}) | {:.0e}".format(
-            row["problem"],
-            row["runs"],
-            *row["vectorized_over_single"],
-            row["largest_relative_difference"],
+        f"`{row['problem']}` | {row['runs']} | "
+        + " | ".join(
+            _spread(row["together"][size]["over_one_after_another"]) for size in sizes
         )
         for row in record["results"]
     )

@@ -2,13 +2,14 @@
 
 import datetime
 import json
-import os
 import pathlib
 import shlex
 import sys
 from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
+
+from inna_optax.experiments.provenance import machine
 
 PACKAGES = ("jax", "jaxlib", "optax", "flax", "inna-optax")
 
@@ -21,7 +22,7 @@ def write(out: pathlib.Path | None, name: str, results: Mapping[str, Any]) -> No
     record = {
         "command": shlex.join(["python", f"benchmarks/{script}", *sys.argv[1:]]),
         "date": datetime.date.today().isoformat(),
-        "machine": f"{os.cpu_count()} CPU cores",
+        "machine": machine(),
         "versions": {name: metadata.version(name) for name in PACKAGES},
         **results,
     }

@@ -2,6 +2,10 @@
 
     python benchmarks/step_cost.py                      # prints the tables
     python benchmarks/step_cost.py --out benchmarks/results
+    python benchmarks/step_cost.py --params 1000000 100000000 --name step_cost_gpu
+
+It runs on JAX's default device, and PyTorch on the same: on a GPU also AdamW and
+Nesterov momentum in PyTorch's `foreach` and fused forms, and INNA in `foreach` form.
 
 Every optimizer's step (update, apply, with params and state donated) is compiled
 once, for gradients that arrive as inputs; then all of them run in turn, round after
@@ -62,6 +66,23 @@ OPTIMIZERS = {
     "expected_gv_sgd": lambda: inna_optax.expected_gv_sgd(1e-3),
 }
 PYTORCH = "PyTorch INNA"
+# What PyTorch's users run on a GPU: one kernel an operation for all leaves at once
+# (`foreach`), or one kernel in all (`fused`).
+PYTORCH_ON_GPU = {
+    "PyTorch INNA, foreach": lambda params: pytorch_inna.INNA(
+        params, 1e-3, foreach=True
+    ),
+    "PyTorch SGD, nesterov, foreach": lambda params: torch.optim.SGD(
+        params, 1e-3, momentum=0.9, nesterov=True, foreach=True
+    ),
+    "PyTorch SGD, nesterov, fused": lambda params: torch.optim.SGD(
+        params, 1e-3, momentum=0.9, nesterov=True, fused=True
+    ),
+    "PyTorch AdamW, foreach": lambda params: torch.optim.AdamW(
+        params, 1e-3, foreach=True
+    ),
+    "PyTorch AdamW, fused": lambda params: torch.optim.AdamW(params, 1e-3, fused=True),
+}
 # What is also run with many leaves, where each costs a call of its own.
 SUBSET = [
     "optax.sgd",
@@ -73,6 +94,8 @@ SUBSET = [
     "step_tuned_sgd",
     PYTORCH,
 ]
+# Beyond so many parameters only those are measured.
+MOST_FOR_ALL = 10**8
 # Gradient evaluations that one call serves; one unless stated.
 EVALUATIONS = {"step_tuned_sgd, opaque": 2}
 # Words of temporaries a parameter that are no fault: in opaque mode the params
@@ -128,10 +151,13 @@ class JaxStep:
         began = time.perf_counter()
         self.step = step.lower(params, state, self.grads, self.other_grads).compile()
         size = sum(x.nbytes for x in jax.tree.leaves(self.initial))
+        costs = self.step.cost_analysis() or {}  # None on a GPU
         self.facts = {
-            "words_accessed": self.step.cost_analysis()["bytes accessed"]
-            / size
-            / self.evaluations,
+            **(
+                {"words_accessed": costs["bytes accessed"] / size / self.evaluations}
+                if "bytes accessed" in costs
+                else {}
+            ),
             "temporaries": self.step.memory_analysis().temp_size_in_bytes / size,
             "state": sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(state))
             / size,
@@ -156,30 +182,41 @@ class JaxStep:
 
 
 class PytorchStep:
-    """The same for INNA in PyTorch, with as many threads as JAX has."""
+    """The same in PyTorch, on the same device, on CPU with as many threads as JAX."""
 
-    def __init__(self, inputs: list[Any]) -> None:
+    def __init__(self, name: str, inputs: list[Any]) -> None:
+        self.make = PYTORCH_ON_GPU.get(
+            name, lambda params: pytorch_inna.INNA(params, 1e-3)
+        )
+        self.device = "cpu" if jax.default_backend() == "cpu" else "cuda"
         self.initial, self.grads = (
             [torch.tensor(np.asarray(x)) for x in tree.values()] for tree in inputs[:2]
         )
-        # psi; the rest is XLA's to tell.
-        self.facts = {"state": 1.0}
+        # INNA's psi, or AdamW's two moments; the rest is XLA's to tell.
+        self.facts = {"state": 2.0 if "AdamW" in name else 1.0}
 
     def seconds(self, repeats: int) -> float:
         """Mean time of a step, on new arrays."""
-        params = [x.clone().requires_grad_() for x in self.initial]
+        params = [x.to(self.device, copy=True).requires_grad_() for x in self.initial]
         for param, grad in zip(params, self.grads, strict=True):
-            param.grad = grad
-        solver = pytorch_inna.INNA(params, 1e-3)
+            param.grad = grad.to(self.device)
+        solver = self.make(params)
 
         def run(count: int) -> float:
+            self.wait()
             began = time.perf_counter()
             for _ in range(count):
                 solver.step()
+            self.wait()
             return (time.perf_counter() - began) / count
 
         run(2)
         return run(repeats)
+
+    def wait(self) -> None:
+        """Returns when the device has done what it was given."""
+        if self.device == "cuda":
+            torch.cuda.synchronize()
 
 
 def quartiles(ratios: np.ndarray) -> list[float]:
@@ -195,7 +232,11 @@ def measure(names: Iterable[str], size: int, leaves: int, rounds: int) -> dict:
     ]
     size = leaves * (size // leaves)
     steps: dict[str, Any] = {
-        name: PytorchStep(inputs) if name == PYTORCH else JaxStep(name, inputs)
+        name: (
+            PytorchStep(name, inputs)
+            if name.startswith("PyTorch")
+            else JaxStep(name, inputs)
+        )
         for name in names
     }
     # An even number: Step-Tuned SGD's two calls differ.
@@ -321,14 +362,23 @@ def main() -> None:
     parser.add_argument(
         "--rounds", type=int, default=40, help="a third of them beyond 10M parameters"
     )
+    parser.add_argument("--name", default="step_cost", help="of the record")
     parser.add_argument("--out", type=pathlib.Path, help="folder for the records")
     arguments = parser.parse_args()
 
-    everything, some = [*OPTIMIZERS, PYTORCH], SUBSET
+    everything, some = [*OPTIMIZERS, PYTORCH], [*SUBSET]
+    if jax.default_backend() != "cpu":
+        everything += PYTORCH_ON_GPU
+        some += PYTORCH_ON_GPU
     if torch is None:
         print(f"without {PYTORCH}: pip install 'inna-optax[benchmarks]'\n")
-        everything, some = everything[:-1], some[:-1]
-    cases = [(everything, size, 1) for size in arguments.params]
+        everything = [name for name in everything if not name.startswith("PyTorch")]
+        some = [name for name in some if not name.startswith("PyTorch")]
+    # Of a billion parameters all optimizers' arrays do not fit beside each other.
+    cases = [
+        (everything if size <= MOST_FOR_ALL else some, size, 1)
+        for size in arguments.params
+    ]
     cases += [
         (some, size, leaves)
         for size in arguments.params
@@ -345,7 +395,7 @@ def main() -> None:
         print(f"{name:32}time ~ P^{fit['exponent']:.3f}, R^2 {fit['r2']:.4f}")
     record.write(
         arguments.out,
-        "step_cost",
+        arguments.name,
         {
             "rounds": arguments.rounds,
             **({"pytorch": torch.__version__} if torch else {}),

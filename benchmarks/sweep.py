@@ -2,17 +2,20 @@
 
     python benchmarks/sweep.py
     python benchmarks/sweep.py --out benchmarks/results
+    python benchmarks/sweep.py --updates 440 200 --name sweep_gpu
 
-9 learning rates x 3 seeds: 27 runs in one program (vmap) against the same 27 one
-after another with one compiled program, in turn, round after round.  The table gives
-the median over rounds of the ratio of the times, with the quartiles, and the largest
-relative difference of the training losses, for a perceptron and for a convolutional
-network.  By these `compare` runs one after another on CPU.
+9 learning rates x 3 seeds: 27 runs, one after another with one compiled program, and
+3, 9 and 27 at a time in one program (vmap), in turn, round after round.  The table
+gives the median over rounds of the ratio of the times to those of the runs one after
+another, with the quartiles, and the largest relative difference of the training
+losses, for a perceptron and for a convolutional network.  By these `compare` runs one
+after another on CPU.
 """
 
 import argparse
 import pathlib
 import time
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -26,7 +29,8 @@ from inna_optax.training import vectorize
 RATES = np.geomspace(1e-4, 0.1, 9)
 SEEDS = 3
 # The problem whose network is trained, and on how many digits, for how many updates.
-CASES = (("digits", 1437, 400), ("f", 256, 2))
+CASES = (("digits", 1437, 400), ("f", 1280, 2))
+TOGETHER = (3, 9, 27)
 
 
 def measure(name: str, examples: int, updates: int, rounds: int) -> dict:
@@ -50,76 +54,96 @@ def measure(name: str, examples: int, updates: int, rounds: int) -> dict:
     points = [(rate, seed) for rate in RATES for seed in range(SEEDS)]
     fixed = entry.optimizer.defaults
     stacked = {
-        "learning_rate": jnp.array([rate for rate, _ in points], jnp.float32),
-        **{k: jnp.full(len(points), v, jnp.float32) for k, v in fixed.items()},
+        "learning_rate": np.array([rate for rate, _ in points], np.float32),
+        **{k: np.full(len(points), v, np.float32) for k, v in fixed.items()},
     }
-    seeds = jnp.array([seed for _, seed in points], jnp.uint32)
+    seeds = np.array([seed for _, seed in points], np.uint32)
     per_epoch = single.gradient_evaluations_per_epoch
+    epochs, last = max(1, updates // per_epoch), min(per_epoch, updates)
     train_one, train_all = jax.jit(single.train), jax.jit(many.train)
-    run_all = many.start(seeds, stacked)
-    runs = [
-        single.start(seeds[i], {k: v[i] for k, v in stacked.items()})
-        for i in range(len(points))
-    ]
 
-    def together() -> np.ndarray:
-        run, losses = run_all, None
-        for epoch in range(max(1, updates // per_epoch)):
-            last = min(per_epoch, updates)
-            run, losses = train_all(run, stacked, arrays, epoch, 0, last)
-        return np.asarray(losses)
+    def sweep(together: int) -> Callable[[], np.ndarray]:
+        """All runs, so many at a time; the losses of their last epoch."""
+        chosen, program = (train_one, single) if together == 1 else (train_all, many)
+        parts = []
+        for i in range(0, len(points), together):
+            part = slice(i, i + together) if together > 1 else i
+            values = {k: jnp.asarray(v[part]) for k, v in stacked.items()}
+            parts.append((program.start(jnp.asarray(seeds[part]), values), values))
 
-    def one_by_one() -> np.ndarray:
-        losses = []
-        for i, run in enumerate(runs):
-            values = {k: v[i] for k, v in stacked.items()}
-            for epoch in range(max(1, updates // per_epoch)):
-                last = min(per_epoch, updates)
-                run, loss = train_one(run, values, arrays, epoch, 0, last)
-            losses.append(np.asarray(loss))
-        return np.array(losses)
+        def train() -> np.ndarray:
+            losses = []
+            for run, values in parts:
+                for epoch in range(epochs):
+                    run, loss = chosen(run, values, arrays, epoch, 0, last)
+                losses.append(np.atleast_1d(np.asarray(loss)))
+            return np.concatenate(losses)
 
-    a, b = together(), one_by_one()  # compiles
-    ratios, times = [], []
+        return train
+
+    sweeps = {together: sweep(together) for together in (1, *TOGETHER)}
+    losses = {together: run() for together, run in sweeps.items()}  # compiles
+    times: dict[int, list[float]] = {together: [] for together in sweeps}
     for _ in range(rounds):
-        begin = time.perf_counter()
-        together()
-        middle = time.perf_counter()
-        one_by_one()
-        times.append((middle - begin, time.perf_counter() - middle))
-        ratios.append(times[-1][0] / times[-1][1])
+        for together, run in sweeps.items():
+            begin = time.perf_counter()
+            run()
+            times[together].append(time.perf_counter() - begin)
     return {
         "problem": name,
         "runs": len(points),
-        "updates": updates,
-        "vectorized_over_single": [
-            float(q) for q in np.quantile(ratios, [0.5, 0.25, 0.75])
-        ],
-        "seconds": [float(t) for t in np.median(times, axis=0)],
-        "largest_relative_difference": float(np.max(np.abs(a - b) / np.abs(b))),
+        "updates": epochs * last,
+        "together": {
+            together: {
+                "over_one_after_another": [
+                    float(q)
+                    for q in np.quantile(
+                        np.array(times[together]) / times[1], [0.5, 0.25, 0.75]
+                    )
+                ],
+                "seconds": float(np.median(times[together])),
+                "largest_relative_difference": float(
+                    np.max(np.abs(losses[together] - losses[1]) / np.abs(losses[1]))
+                ),
+            }
+            for together in sweeps
+        },
     }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument(
+        "--updates",
+        type=int,
+        nargs=len(CASES),
+        default=[updates for _, _, updates in CASES],
+        help="of a run, for each network",
+    )
+    parser.add_argument("--name", default="sweep", help="of the record")
     parser.add_argument("--out", type=pathlib.Path, help="folder for the records")
     arguments = parser.parse_args()
     rows = []
-    for case in CASES:
-        rows.append(measure(*case, arguments.rounds))
-        row = rows[-1]
-        print(
-            "{}: {} runs, vectorized / one by one {:.2f} ({:.2f} to {:.2f}), losses"
-            " differ by {:.0e}".format(
-                row["problem"],
-                row["runs"],
-                *row["vectorized_over_single"],
-                row["largest_relative_difference"],
-            ),
-            flush=True,
-        )
-    record.write(arguments.out, "sweep", {"rounds": arguments.rounds, "results": rows})
+    for (name, examples, _), updates in zip(CASES, arguments.updates, strict=True):
+        rows.append(measure(name, examples, updates, arguments.rounds))
+        print(f"{name}: {rows[-1]['runs']} runs of {rows[-1]['updates']} updates")
+        for together, row in rows[-1]["together"].items():
+            print(
+                "  {:2} at a time: {:.2f} ({:.2f} to {:.2f}) of the time, {:.2f} s,"
+                " losses differ by {:.0e}".format(
+                    together,
+                    *row["over_one_after_another"],
+                    row["seconds"],
+                    row["largest_relative_difference"],
+                ),
+                flush=True,
+            )
+    record.write(
+        arguments.out,
+        arguments.name,
+        {"rounds": arguments.rounds, "results": rows},
+    )
 
 
 if __name__ == "__main__":

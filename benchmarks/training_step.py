@@ -1,10 +1,13 @@
-"""What is a training step's speed beside PyTorch's, on this machine's CPU?
+"""What is a training step's speed beside PyTorch's, on the same device?
 
     python benchmarks/training_step.py                      # prints the table
     python benchmarks/training_step.py --out benchmarks/results
+    python benchmarks/training_step.py --dtype bfloat16 --name training_step_bfloat16
 
 A training step is the loss, its gradient, a step of gradient descent, and what the
-network itself moves (running averages), in float32 at batch 128.  JAX takes it alone,
+network itself moves (running averages), at batch 128, in float32 (on a GPU with the
+TensorFloat-32 that each library allows itself), or with the network's arithmetic in
+bfloat16 on float32 parameters (in PyTorch by `torch.autocast`).  JAX takes it alone,
 as users write it, and in a `lax.scan` over batches, as the engine runs an epoch;
 PyTorch takes it eagerly and through `torch.compile`, in its default order of
 dimensions.  The networks, the losses and the numbers of parameters are the same, and
@@ -26,6 +29,7 @@ import random
 import time
 from collections.abc import Callable
 from importlib import metadata
+from typing import Any
 
 # Before PyTorch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -53,10 +57,26 @@ TARGETS = {
 }
 
 
+def in_dtype(loss: Callable[..., Any], dtype: str) -> Callable[..., Any]:
+    """The loss with params and images in that type; its state keeps its own."""
+
+    def cast(params, state, images, key):
+        params, images = jax.tree.map(lambda x: x.astype(dtype), (params, images))
+        value, new = loss(params, state, images, key)
+        keep = jax.tree.map(
+            lambda x, old: x.astype(old.dtype) if hasattr(old, "dtype") else x,
+            new,
+            state,
+        )
+        return value.astype("float32"), keep
+
+    return loss if dtype == "float32" else cast
+
+
 class JaxStep:
     """The zoo's network; `scanned` steps in a loop, or one alone where it is 0."""
 
-    def __init__(self, name: str, scanned: int) -> None:
+    def __init__(self, name: str, scanned: int, dtype: str) -> None:
         shape, make = layers.NETWORKS[name]
         model = make(nnx.Rngs(0))
         model.train()
@@ -67,7 +87,7 @@ class JaxStep:
         # Arguments, not constants, of which the compiler could prepare something.
         images = jax.random.uniform(key, (self.steps, BATCH_SIZE, *shape))
         keys = jax.random.split(key, self.steps)
-        loss = layers.loss_of(graph)
+        loss = in_dtype(layers.loss_of(graph), dtype)
 
         def step(carry, batch):
             params, state = carry
@@ -90,6 +110,9 @@ class JaxStep:
     def __call__(self) -> None:
         """Takes the step, or the scan's steps, from where the last call ended."""
         self.carry, _ = self.compiled(self.carry, *self.batches)
+
+    def wait(self) -> None:
+        """Returns when the device has done what it was given."""
         jax.block_until_ready(self.carry)
 
     def temporaries_mib(self) -> float:
@@ -102,19 +125,24 @@ class TorchStep:
 
     steps = 1
 
-    def __init__(self, name: str, *, compiled: bool) -> None:
+    def __init__(self, name: str, *, compiled: bool, dtype: str) -> None:
+        self.device = "cpu" if jax.default_backend() == "cpu" else "cuda"
         height, width, channels = layers.NETWORKS[name][0]
         torch.manual_seed(0)
-        model = pytorch_networks.NETWORKS[name]()
+        model = pytorch_networks.NETWORKS[name]().to(self.device)
         self.params = sum(p.numel() for p in model.parameters())
-        self.images = torch.rand(BATCH_SIZE, channels, height, width)
-        self.labels = torch.arange(BATCH_SIZE) % 10
+        with torch.device(self.device):
+            self.images = torch.rand(BATCH_SIZE, channels, height, width)
+            self.labels = torch.arange(BATCH_SIZE) % 10
         self.solver = torch.optim.SGD(model.parameters(), LEARNING_RATE)
 
         def loss(x: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-            y = model(x)
+            with torch.autocast(
+                self.device, torch.bfloat16, enabled=dtype == "bfloat16"
+            ):
+                y = model(x)
             if y.shape == x.shape:
-                return functional.mse_loss(y, x)
+                return functional.mse_loss(y, x.to(y.dtype))
             return functional.cross_entropy(y, labels)
 
         self.loss = torch.compile(loss) if compiled else loss
@@ -126,25 +154,38 @@ class TorchStep:
         self.loss(self.images, self.labels).backward()
         self.solver.step()
 
+    def wait(self) -> None:
+        """Returns when the device has done what it was given."""
+        if self.device == "cuda":
+            torch.cuda.synchronize()
+
 
 Step = JaxStep | TorchStep
 
 
 def seconds(step: Step, calls: int) -> float:
-    """Mean time of a training step."""
+    """Mean time of a training step; on a GPU the next is asked for meanwhile."""
+    step.wait()
     start = time.perf_counter()
     for _ in range(calls):
         step()
+        if jax.default_backend() == "cpu":
+            step.wait()
+    step.wait()
     return (time.perf_counter() - start) / (calls * step.steps)
 
 
 def measure(name: str, options: argparse.Namespace) -> dict:
     makers: dict[str, Callable[[], Step]] = {
-        "JAX, alone": lambda: JaxStep(name, 0),
-        "JAX, in a scan": lambda: JaxStep(name, options.scanned),
-        REFERENCE: lambda: TorchStep(name, compiled=False),
-        "PyTorch, torch.compile": lambda: TorchStep(name, compiled=True),
+        "JAX, alone": lambda: JaxStep(name, 0, options.dtype),
+        "JAX, in a scan": lambda: JaxStep(name, options.scanned, options.dtype),
+        REFERENCE: lambda: TorchStep(name, compiled=False, dtype=options.dtype),
+        "PyTorch, torch.compile": lambda: TorchStep(
+            name, compiled=True, dtype=options.dtype
+        ),
     }
+    if options.no_torch_compile:
+        del makers["PyTorch, torch.compile"]
     steps: dict[str, Step] = {}
     failed: dict[str, str] = {}
     for key, make in makers.items():
@@ -229,6 +270,9 @@ def main() -> None:
         default=40,
         help="seconds a network, of 3 rounds or more",
     )
+    parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
+    parser.add_argument("--no-torch-compile", action="store_true")
+    parser.add_argument("--name", default="training_step", help="of the record")
     parser.add_argument("--out", type=pathlib.Path, help="folder for the record")
     arguments = parser.parse_args()
 
@@ -239,9 +283,10 @@ def main() -> None:
         show(results[-1])
     record.write(
         arguments.out,
-        "training_step",
+        arguments.name,
         {
             "batch_size": BATCH_SIZE,
+            "dtype": arguments.dtype,
             "scanned_steps": arguments.scanned,
             "pytorch": metadata.version("torch"),
             "results": results,

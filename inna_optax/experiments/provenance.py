@@ -16,14 +16,19 @@ def versions() -> dict[str, str]:
     return {name: metadata.version(name) for name in packages}
 
 
+def machine() -> str:
+    """What computed a result: the devices of JAX, or the cores that play one."""
+    devices = jax.devices()
+    if devices[0].platform == "cpu":
+        return f"{os.cpu_count()} CPU cores"
+    return f"{len(devices)} x {devices[0].device_kind}"
+
+
 def provenance(command: Sequence[str]) -> dict[str, Any]:
     """Where a result comes from: the command, the day, the machine, the versions."""
-    devices = jax.devices()
-    cores = f"{os.cpu_count()} CPU cores"
-    accelerators = f"{len(devices)} x {devices[0].device_kind}"
     return {
         "command": shlex.join(["inna-optax", *command]),
         "date": datetime.date.today().isoformat(),
-        "machine": cores if devices[0].platform == "cpu" else accelerators,
+        "machine": machine(),
         "versions": versions(),
     }
