@@ -28,9 +28,9 @@ import optax
 import record
 
 import inna_optax
-from inna_optax.experiments.experiment import open_problem, program_for
-from inna_optax.experiments.optimizers import OPTIMIZERS
-from inna_optax.experiments.problems import PROBLEMS
+from inna_optax.experiments.catalogue.contenders import OPTIMIZERS
+from inna_optax.experiments.catalogue.problems import PROBLEMS
+from inna_optax.experiments.running.setting import open_problem, program_for
 from inna_optax.training import make_mesh, with_places
 
 MESHES = [

@@ -34,8 +34,8 @@ def child(name: str, data_dir: str | None, seconds: float, began: float) -> dict
     """What one problem's process finds out about itself."""
     import jax
 
-    from inna_optax.experiments.experiment import open_problem, program_for
-    from inna_optax.experiments.problems import PROBLEMS
+    from inna_optax.experiments.catalogue.problems import PROBLEMS
+    from inna_optax.experiments.running.setting import open_problem, program_for
     from inna_optax.training import fit
 
     problem = PROBLEMS[name]
@@ -69,7 +69,7 @@ def child(name: str, data_dir: str | None, seconds: float, began: float) -> dict
 
 
 def main() -> None:
-    from inna_optax.experiments.problems import PROBLEMS
+    from inna_optax.experiments.catalogue.problems import PROBLEMS
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--problems", nargs="+", choices=PROBLEMS, default=[*PROBLEMS])

@@ -11,10 +11,11 @@ import re
 import sys
 from collections.abc import Iterable
 
-import claims
+from inna_optax.experiments import claims
 
 ROOT = pathlib.Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
+PAPERS = RESULTS / "papers"
 
 
 def step_cost() -> str:
@@ -127,7 +128,7 @@ def _step_cost_targets(results: list[dict]) -> str:
 
 
 def compare_digits() -> str:
-    record = json.loads((RESULTS / "compare-digits" / "summary.json").read_text())
+    record = json.loads((PAPERS / "compare-digits" / "summary.json").read_text())
     columns = (
         "optimizer | chosen | final training loss (best to worst)"
         " | test accuracy (best to worst)"
@@ -150,7 +151,7 @@ def compare_digits() -> str:
 def figures() -> str:
     """What the thesis reads off its figures, and what is read off ours."""
     readings = {
-        number: json.loads((RESULTS / "figures" / f"figure-{number}.json").read_text())[
+        number: json.loads((PAPERS / "figures" / f"figure-{number}.json").read_text())[
             "readings"
         ]
         for number in ("2.1", "3.2", "4.2", "4.3")
@@ -227,7 +228,7 @@ def figures() -> str:
 
 
 def table_3_1() -> str:
-    record = json.loads((RESULTS / "figures" / "table-3.1.json").read_text())
+    record = json.loads((PAPERS / "figures" / "table-3.1.json").read_text())
     lines = [
         "| start | algorithm | to (-√2, 0) | to (√2, 0) | to the saddle"
         " | iterations to escape | counted as in the thesis | printed there |",
@@ -469,7 +470,7 @@ def devices() -> str:
 
 
 TABLES = {
-    "claims": claims.table,
+    "claims": lambda: claims.table(PAPERS),
     "step_cost": step_cost,
     "problems": problems,
     "sweep": sweep,

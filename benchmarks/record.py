@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
-from inna_optax.experiments.provenance import machine
+from inna_optax.experiments.running.provenance import machine
 
 PACKAGES = ("jax", "jaxlib", "optax", "flax", "inna-optax")
 

@@ -97,7 +97,7 @@ def size_of(value: Any) -> int:
 
 def one_run(updates: int, samples: int) -> dict:
     """One long run by the command, watched where it yields its rows."""
-    from inna_optax.experiments import command_line, train
+    from inna_optax.experiments.commands import command_line, train
 
     per_epoch = 1437 // 32
     epochs = -(-updates // per_epoch)
@@ -177,7 +177,7 @@ def repeated(call: Callable[[int], None], times: int, warm_up: int) -> dict:
 
 def many_calls(times: int, warm_up: int) -> dict:
     """Short runs by the command, one after another in this process."""
-    from inna_optax.experiments import command_line
+    from inna_optax.experiments.commands import command_line
 
     options = ["--train-examples", "96", "--epochs", "1"]
     with tempfile.TemporaryDirectory() as folder:

@@ -22,8 +22,8 @@ import jax.numpy as jnp
 import numpy as np
 import record
 
-from inna_optax.experiments.experiment import open_problem, program_for
-from inna_optax.experiments.problems import PROBLEMS
+from inna_optax.experiments.catalogue.problems import PROBLEMS
+from inna_optax.experiments.running.setting import open_problem, program_for
 from inna_optax.training import vectorize
 
 RATES = np.geomspace(1e-4, 0.1, 9)

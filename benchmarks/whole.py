@@ -35,11 +35,10 @@ import problems
 import record
 
 from inna_optax import inna
-from inna_optax.experiments.experiment import Setting, open_problem, program_for
-from inna_optax.experiments.figures import alpha_beta_map
-from inna_optax.experiments.problems import PROBLEMS
-from inna_optax.experiments.tables import table_3_1
-from inna_optax.experiments.tasks import make_task
+from inna_optax.experiments.catalogue.problems import PROBLEMS
+from inna_optax.experiments.figures import alpha_beta_map, table_3_1
+from inna_optax.experiments.running.setting import Setting, open_problem, program_for
+from inna_optax.experiments.running.tasks import make_task
 from inna_optax.landscapes import DOUBLE_WELL
 from inna_optax.training import Run
 

@@ -6,7 +6,7 @@ import sys
 def main() -> int:
     """Runs the command line; returns the exit status."""
     try:
-        from inna_optax.experiments import command_line
+        from inna_optax.experiments.commands import command_line
 
         return command_line.main(sys.argv[1:])
     except ModuleNotFoundError as error:

@@ -90,23 +90,6 @@ def test_directives_name_what_exists():
             break
 
 
-def test_directives_name_no_module_where_a_function_is_meant():
-    """`inna_optax.transforms.inna` is a module, and a function's name in its parent."""
-    for page in (DOCS / "api").glob("*.md"):
-        for path in re.findall(r"^::: ([\w.]+)$", page.read_text(), re.MULTILINE):
-            parent, name = path.rsplit(".", 1)
-            homes = {path, f"inna_optax.transforms.{name}"}
-            assert not (
-                callable(getattr(importlib.import_module(parent), name))
-                and parent.count(".") < 2
-                and any(map(_is_module, homes))
-            ), path
-
-
-def _is_module(path):
-    return (ROOT / f"{path.replace('.', '/')}.py").is_file()
-
-
 def test_pages_and_navigation_agree():
     nav = re.findall(r"^ *- .*?([\w/-]+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.M)
     pages = {path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")}

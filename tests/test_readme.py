@@ -10,9 +10,9 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from inna_optax.experiments.command_line import make_parser
-from inna_optax.experiments.optimizers import OPTIMIZERS as OPTIMIZERS_BY_NAME
-from inna_optax.experiments.problems import PROBLEMS
+from inna_optax.experiments.catalogue.contenders import OPTIMIZERS as OPTIMIZERS_BY_NAME
+from inna_optax.experiments.catalogue.problems import PROBLEMS
+from inna_optax.experiments.commands.command_line import make_parser
 from tests.transforms.optimizers import OPTIMIZERS
 
 ROOT = pathlib.Path(__file__).parent.parent

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from inna_optax.transforms.hyperparameters import (
+from inna_optax.transforms._hyperparameters import (
     check_hyperparameter,
     known_number,
     shown,

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from inna_optax.dynamics.arguments import as_float_array, check_number_or_nan
-from inna_optax.transforms.arithmetic import real_vdot
+from inna_optax.transforms._arithmetic import real_vdot
 
 
 def lyapunov(

@@ -14,8 +14,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from inna_optax.transforms.arithmetic import Scalar, weighted_sum, working_dtype
-from inna_optax.transforms.hyperparameters import (
+from inna_optax.transforms._arithmetic import Scalar, weighted_sum, working_dtype
+from inna_optax.transforms._hyperparameters import (
     as_count,
     as_scalar,
     check_hyperparameter,

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from inna_optax.dynamics.arguments import as_float_array, check_number_or_array
-from inna_optax.transforms.hyperparameters import check_hyperparameter
+from inna_optax.transforms._hyperparameters import check_hyperparameter
 
 
 def is_gradient_like(

@@ -4,16 +4,16 @@ Each :class:`Landscape` holds a pure function of a vector, where the papers star
 its minimizers and saddles.
 """
 
-from inna_optax.landscapes.d_critical import D_CRITICAL
-from inna_optax.landscapes.double_well import DOUBLE_WELL
-from inna_optax.landscapes.landscape import Landscape
-from inna_optax.landscapes.quadratics import NARROW_QUADRATIC, WIDE_QUADRATIC
-from inna_optax.landscapes.robust_regression import (
+from inna_optax.landscapes._d_critical import D_CRITICAL
+from inna_optax.landscapes._double_well import DOUBLE_WELL
+from inna_optax.landscapes._landscape import Landscape
+from inna_optax.landscapes._quadratics import NARROW_QUADRATIC, WIDE_QUADRATIC
+from inna_optax.landscapes._robust_regression import (
     RobustRegression,
     robust_regression,
 )
-from inna_optax.landscapes.rosenbrock import NONSMOOTH_ROSENBROCK
-from inna_optax.landscapes.singular_hessians import CUBIC_SADDLE, FLAT_VALLEY
+from inna_optax.landscapes._rosenbrock import NONSMOOTH_ROSENBROCK
+from inna_optax.landscapes._singular_hessians import CUBIC_SADDLE, FLAT_VALLEY
 
 #: All of them, in the papers' order.
 LANDSCAPES = (

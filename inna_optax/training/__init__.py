@@ -1,7 +1,7 @@
 """One experiment's engine: any optax transformation, any task, no trainer class."""
 
+from inna_optax.training._fit import Progress, Resume, fit
 from inna_optax.training.checkpoints import CheckpointError, Checkpoints
-from inna_optax.training.fit import Progress, Resume, fit
 from inna_optax.training.mesh import (
     array_shardings,
     make_mesh,

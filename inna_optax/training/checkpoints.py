@@ -15,7 +15,7 @@ import jax
 from inna_optax.training.arguments import as_path, check_type
 from inna_optax.training.program import Run
 from inna_optax.training.records import first_difference
-from inna_optax.transforms.hyperparameters import as_count
+from inna_optax.transforms._hyperparameters import as_count
 
 
 class CheckpointError(Exception):

@@ -18,7 +18,7 @@ from jax.sharding import Mesh
 from inna_optax.training.arguments import check_type
 from inna_optax.training.mesh import check_mesh, place, split
 from inna_optax.training.task import PyTree, Task
-from inna_optax.transforms.hyperparameters import as_count
+from inna_optax.transforms._hyperparameters import as_count
 
 Hyperparameters = Mapping[str, Any]
 

@@ -1,21 +1,16 @@
 """The optimizers: pure `optax` transformations, on jax and optax only."""
 
-from inna_optax.transforms.gradient_variation import (
+from inna_optax.transforms._gradient_variation import (
     GradientVariationState,
     barzilai_borwein,
     exact_gv_sgd,
     expected_gv_sgd,
     stochastic_gv_sgd,
 )
-from inna_optax.transforms.inna import (
-    InnapropState,
-    InnaState,
-    inna,
-    innaprop,
-    phase_variable,
-)
-from inna_optax.transforms.schedules import inverse_power_schedule
-from inna_optax.transforms.step_tuned_sgd import StepTunedSgdState, step_tuned_sgd
+from inna_optax.transforms._inna import InnaState, inna, phase_variable
+from inna_optax.transforms._innaprop import InnapropState, innaprop
+from inna_optax.transforms._schedules import inverse_power_schedule
+from inna_optax.transforms._step_tuned_sgd import StepTunedSgdState, step_tuned_sgd
 
 __all__ = [
     "GradientVariationState",

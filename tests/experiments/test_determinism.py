@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from inna_optax.experiments import command_line
+from inna_optax.experiments.commands import command_line
 from tests.experiments.shell import assert_same_run, start
 
 DIGITS = ["train", "digits", "--optimizer", "inna", "--epochs", "2", "--seed", "5"]
@@ -24,7 +24,7 @@ SEVERAL = """
 import json, os, sys
 cores, commands = map(json.loads, sys.argv[1:])
 os.sched_setaffinity(0, cores)
-from inna_optax.experiments.command_line import main
+from inna_optax.experiments.commands.command_line import main
 sys.exit(any([main(command) for command in commands]))
 """
 
@@ -77,7 +77,7 @@ def test_convolutions_in_another_process(runs):
 def test_in_one_process_of_eight_devices_in_any_parts(
     runs, tmp_path, monkeypatch, part
 ):
-    fit = sys.modules["inna_optax.training.fit"]
+    fit = sys.modules["inna_optax.training._fit"]
     monkeypatch.setattr(fit, "PART_SECONDS", part)
     assert command_line.main([*DIGITS, "--out", str(tmp_path / "run")]) == 0
     assert_same_run(runs / "plain" / "digits", tmp_path / "run")

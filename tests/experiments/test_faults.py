@@ -9,7 +9,7 @@ import filelock
 import jax
 import pytest
 
-from inna_optax.experiments import command_line
+from inna_optax.experiments.commands import command_line
 
 TRAIN = ["train", "digits", "--optimizer", "inna", "--train-examples", "96"]
 
@@ -216,7 +216,7 @@ def test_out_of_memory(error, answer, monkeypatch, capsys, tmp_path):
     def exhausted(*_, **__):
         raise error
 
-    monkeypatch.setattr("inna_optax.experiments.train.fit", exhausted)
+    monkeypatch.setattr("inna_optax.experiments.commands.train.fit", exhausted)
     status, line = command(capsys, *TRAIN, "--epochs", "1", "--out", tmp_path / "out")
     assert (status, line) == (1, f"inna-optax: {answer}")
 
@@ -240,6 +240,6 @@ def test_an_error_of_ours_is_not_hidden(monkeypatch, tmp_path):
     def wrong(*_, **__):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("inna_optax.experiments.train.fit", wrong)
+    monkeypatch.setattr("inna_optax.experiments.commands.train.fit", wrong)
     with pytest.raises(ZeroDivisionError):
         command_line.main([*TRAIN, "--epochs", "1", "--out", str(tmp_path / "out")])

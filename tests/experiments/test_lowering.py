@@ -5,9 +5,9 @@ import jax.export
 import jax.numpy as jnp
 import pytest
 
-from inna_optax.experiments.experiment import open_problem, program_for
-from inna_optax.experiments.optimizers import OPTIMIZERS
-from inna_optax.experiments.problems import PROBLEMS
+from inna_optax.experiments.catalogue.contenders import OPTIMIZERS
+from inna_optax.experiments.catalogue.problems import PROBLEMS
+from inna_optax.experiments.running.setting import open_problem, program_for
 
 
 @pytest.mark.parametrize("platform", ["cuda", "rocm", "tpu"])

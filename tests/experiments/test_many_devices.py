@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from inna_optax.experiments.catalogue.contenders import OPTIMIZERS
+from inna_optax.experiments.catalogue.problems import PROBLEMS
 from inna_optax.experiments.errors import UserError
-from inna_optax.experiments.experiment import open_problem, program_for
-from inna_optax.experiments.optimizers import OPTIMIZERS
-from inna_optax.experiments.problems import PROBLEMS
+from inna_optax.experiments.running.setting import open_problem, program_for
 from inna_optax.training import array_shardings, fit, make_mesh, with_places
 
 MESHES = [{"data": 8}, {"model": 8}, {"data": 4, "model": 2}]

@@ -17,7 +17,7 @@ import optax
 import pytest
 
 from inna_optax import inna
-from inna_optax.experiments import command_line
+from inna_optax.experiments.commands import command_line
 from tests.experiments.shell import SHELL
 
 pytestmark = pytest.mark.slow

@@ -9,7 +9,7 @@ import io
 import pathlib
 import shlex
 
-from inna_optax.experiments import command_line
+from inna_optax.experiments.commands import command_line
 
 TYPED = """
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=8")
 
-from inna_optax.experiments.command_line import COMMANDS
+from inna_optax.experiments.commands.command_line import COMMANDS
 from tests.mistakes import commands, files, functions
 
 PAGE = pathlib.Path(__file__).parents[2] / "docs" / "mistakes.md"

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from inna_optax.experiments.command_line import COMMANDS, make_parser
+from inna_optax.experiments.commands.command_line import COMMANDS, make_parser
 from tests.mistakes import commands, page
 
 TRIED, ANSWERS = list(page.catalogue()), page.answers()

@@ -22,7 +22,7 @@ import numpy as np
 
 from inna_optax.experiments.figures import style
 from inna_optax.landscapes import RobustRegression
-from inna_optax.transforms.curvature import barzilai_borwein_ratio
+from inna_optax.transforms._curvature import barzilai_borwein_ratio
 
 THETA_0 = 2.0
 NU = 10.5

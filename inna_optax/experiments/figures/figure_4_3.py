@@ -66,7 +66,7 @@ from inna_optax.experiments.figures.regression_search import (
     setting_at,
 )
 from inna_optax.landscapes import RobustRegression
-from inna_optax.transforms.curvature import clip_step
+from inna_optax.transforms._curvature import clip_step
 
 DELTA = 0.001
 BOUNDS = {"default_bounds": (0.5, 2.0), "triple_bounds": (1.5, 6.0)}

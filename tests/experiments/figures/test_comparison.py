@@ -6,14 +6,14 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from inna_optax.experiments import command_line
+from inna_optax.experiments.catalogue.problems import PROBLEMS, Scale
+from inna_optax.experiments.catalogue.protocols import CHAPTER_2, CHAPTER_4
+from inna_optax.experiments.commands import command_line
 from inna_optax.experiments.figures.comparison import (
     STYLES,
     describe_scale,
     draw_comparisons,
 )
-from inna_optax.experiments.problems import PROBLEMS, Scale
-from inna_optax.experiments.protocols import CHAPTER_2, CHAPTER_4
 from inna_optax.zoo import AutoEncoder
 
 

@@ -1,0 +1,1 @@
+"""What there is: problems, protocols, contenders, figures and tables."""

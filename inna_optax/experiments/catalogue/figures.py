@@ -1,0 +1,122 @@
+"""The figures and the tables, by their numbers in the thesis."""
+
+import importlib
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from inna_optax.experiments.catalogue.protocols import Entry as Compared
+from inna_optax.experiments.catalogue.protocols import Protocol
+
+# Where the modules are that compute and draw.
+MODULES = "inna_optax.experiments.figures"
+
+
+class Drawn(NamedTuple):
+    """A figure, and the module that computes and draws it.
+
+    The module has `compute(scale) -> dict`, whose result is written as JSON and whose
+    "readings" (a flat dict of numbers) are printed, and `draw(result) -> Figure`,
+    which draws from that result and nothing else.  `scale` is "desk" or "paper".
+    """
+
+    title: str
+    module: str
+
+    def load(self) -> Any:
+        """The module."""
+        return importlib.import_module(f"{MODULES}.{self.module}")
+
+
+FIGURES = {
+    "1.7": Drawn("why SGD needs vanishing steps", "figure_1_7"),
+    "2.1": Drawn("the role of alpha and beta in INNA", "figure_2_1"),
+    "3.1": Drawn("two functions with singular Hessians", "figure_3_1"),
+    "3.2": Drawn("spirals of INNA on a quadratic", "figure_3_2"),
+    "3.3": Drawn("INNA near a strict saddle", "figure_3_3"),
+    "4.1": Drawn("steps of negative and positive curvature", "figure_4_1"),
+    "4.2": Drawn("Barzilai-Borwein steps on a non-convex regression", "figure_4_2"),
+    "4.3": Drawn("gradient variations on mini-batches", "figure_4_3"),
+    "alpha-beta": Drawn("what alpha and beta do: a map", "alpha_beta_map"),
+}
+
+
+class Computed(NamedTuple):
+    """A table, and the module that computes it.
+
+    The module has `compute() -> dict`, whose "rows" are printed under `HEADERS`.
+    """
+
+    title: str
+    module: str
+
+    def load(self) -> Any:
+        """The module."""
+        return importlib.import_module(f"{MODULES}.{self.module}")
+
+
+TABLES = {
+    "3.1": Computed("where INNA goes from the neighbourhood of a saddle", "table_3_1")
+}
+
+
+class Comparison(NamedTuple):
+    """A figure of optimizers that train networks on several problems."""
+
+    title: str
+    problems: tuple[str, ...]
+    entries: Callable[[Protocol], Sequence[Compared]]
+    each_batch_twice: bool = False
+
+
+def _all_of_the_chapter(protocol: Protocol) -> list[Compared]:
+    return [protocol.entry(name) for name in protocol.optimizers]
+
+
+def _alpha_and_beta(protocol: Protocol) -> list[Compared]:
+    """INNA at the four choices of section 2.6.2.1."""
+    return [
+        protocol.entry("inna")._replace(
+            name=f"inna-alpha{alpha}-beta{beta}",
+            label=f"INNA, α = {alpha}, β = {beta}",
+            fixed={"alpha": alpha, "beta": beta},
+        )
+        for alpha, beta in ((0.1, 0.1), (0.5, 0.1), (0.5, 0.5), (0.5, 1.0))
+    ]
+
+
+def _decays(protocol: Protocol) -> list[Compared]:
+    """INNA with steps gamma_0 k^(-q), and Adam."""
+    inna = [
+        protocol.entry("inna")._replace(
+            name=f"inna-power-1-{n}",
+            label=f"INNA, k^(-1/{n})",
+            decay=protocol.decay._replace(power=1 / n),
+        )
+        for n in (2, 4, 8, 16)
+    ]
+    return [*inna, protocol.entry("adam")]
+
+
+_CHAPTER_2 = ("mnist-nin", "cifar10-nin", "cifar100-nin")
+
+COMPARISONS = {
+    "2.2": Comparison(
+        "INNA's sensitivity to alpha and beta", _CHAPTER_2, _alpha_and_beta
+    ),
+    "2.3": Comparison(
+        "INNA beside SGD, AdaGrad and Adam", _CHAPTER_2, _all_of_the_chapter
+    ),
+    "2.4": Comparison("INNA with slower decays", _CHAPTER_2, _decays),
+    "4.4": Comparison(
+        "Step-Tuned SGD beside others", ("a", "b", "c", "d"), _all_of_the_chapter
+    ),
+    "4.5": Comparison(
+        "each mini-batch used twice by all",
+        ("a", "b", "c", "d"),
+        _all_of_the_chapter,
+        each_batch_twice=True,
+    ),
+    "4.6": Comparison(
+        "LeNet without and with batch normalization", ("e", "f"), _all_of_the_chapter
+    ),
+}

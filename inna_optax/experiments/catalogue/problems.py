@@ -1,0 +1,205 @@
+"""The problems, as declarative records: a new one is an entry, not a code path."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from inna_optax.experiments.catalogue.protocols import CHAPTER_2, CHAPTER_4, Protocol
+
+if TYPE_CHECKING:
+    from inna_optax.data import Dataset
+
+# How the data sets are called above a figure.
+DATASETS = {
+    "digits": "8x8 digits",
+    "mnist": "MNIST",
+    "fashion_mnist": "Fashion-MNIST",
+    "cifar10": "CIFAR-10",
+    "cifar100": "CIFAR-100",
+}
+
+
+class Scale(NamedTuple):
+    """How much of a problem is run."""
+
+    epochs: int
+    seeds: int
+    train_examples: int | None = None  # None for all
+    test_examples: int | None = None
+
+
+class Problem(NamedTuple):
+    """One training problem: data, network, objective, and the published setting."""
+
+    name: str
+    title: str  # the network, as it stands above a figure
+    datasets: tuple[str, ...]  # the published one, and others that fit
+    # Networks are imported when asked for: the table is read without any.
+    network: "Callable[[Dataset, Any], Any]"  # data set, nnx.Rngs -> module
+    objective: str  # "cross-entropy" or "mean square"
+    protocol: Protocol
+    batch_size: int
+    paper: Scale
+    desk: Scale  # what 2 CPU cores do in an afternoon
+    source: str  # where the setting comes from
+    weight_decay: float = 0.0  # lambda of section 4.5.1
+
+
+def _mlp(dataset: "Dataset", rngs: Any) -> Any:
+    from inna_optax.zoo import MLP
+
+    pixels = dataset.train_images[0].size
+    return MLP(pixels, (64, 32), dataset.classes, rngs=rngs)
+
+
+def _nin(dataset: "Dataset", rngs: Any) -> Any:
+    from inna_optax.zoo import NiN
+
+    return NiN(dataset.classes, dataset.train_images.shape[1:], rngs=rngs)
+
+
+def _nin_chapter_4(dataset: "Dataset", rngs: Any) -> Any:
+    import jax
+
+    from inna_optax.zoo import NiN, batch_norm
+
+    return NiN(
+        dataset.classes,
+        dataset.train_images.shape[1:],
+        activation=jax.nn.elu,
+        normalization=batch_norm,
+        rngs=rngs,
+    )
+
+
+def _resnet(dataset: "Dataset", rngs: Any) -> Any:
+    from inna_optax.zoo import ResNet20
+
+    return ResNet20(dataset.classes, dataset.train_images.shape[1:], rngs=rngs)
+
+
+def _autoencoder(dataset: "Dataset", rngs: Any) -> Any:
+    from inna_optax.zoo import AutoEncoder
+
+    return AutoEncoder(dataset.train_images.shape[1:], rngs=rngs)
+
+
+def _lenet(dataset: "Dataset", rngs: Any) -> Any:
+    from inna_optax.zoo import LeNet
+
+    return LeNet(dataset.classes, dataset.train_images.shape[1:], rngs=rngs)
+
+
+def _lenet_normalized(dataset: "Dataset", rngs: Any) -> Any:
+    from inna_optax.zoo import LeNet, batch_norm
+
+    shape = dataset.train_images.shape[1:]
+    return LeNet(dataset.classes, shape, normalization=batch_norm, rngs=rngs)
+
+
+def _chapter_2(dataset: str) -> Problem:
+    return Problem(
+        name=f"{dataset}-nin",
+        title="Network in Network (ReLU)",
+        datasets=(dataset,),
+        network=_nin,
+        objective="cross-entropy",
+        protocol=CHAPTER_2,
+        batch_size=32,
+        # The papers split all three data sets 50,000 to 10,000.
+        paper=Scale(epochs=200, seeds=5, train_examples=50_000),
+        desk=Scale(epochs=10, seeds=2, train_examples=1_000, test_examples=500),
+        source="section 2.6.2",
+    )
+
+
+def _table_4_1(
+    name: str,
+    title: str,
+    network: "Callable[[Dataset, Any], Any]",
+    *datasets: str,
+    epochs: int,
+    desk: Scale,
+    objective: str = "cross-entropy",
+) -> Problem:
+    return Problem(
+        name=name,
+        title=title,
+        datasets=datasets,
+        network=network,
+        objective=objective,
+        protocol=CHAPTER_4,
+        batch_size=128,
+        paper=Scale(epochs=epochs, seeds=3),
+        desk=desk,
+        source=f"Table 4.1 ({name})",
+        weight_decay=1e-4,
+    )
+
+
+_SMALL = Scale(epochs=20, seeds=3, train_examples=10_000, test_examples=2_000)
+_LARGE = Scale(epochs=10, seeds=2, train_examples=1_280, test_examples=500)
+
+PROBLEMS = {
+    problem.name: problem
+    for problem in (
+        Problem(
+            name="digits",
+            title="perceptron 64-64-32-10 (ELU)",
+            datasets=("digits",),
+            network=_mlp,
+            objective="cross-entropy",
+            protocol=CHAPTER_4,
+            batch_size=32,
+            paper=Scale(epochs=100, seeds=3),
+            desk=Scale(epochs=100, seeds=3),
+            source="the protocol of section 4.5 on scikit-learn's digits",
+            weight_decay=1e-4,
+        ),
+        _chapter_2("mnist"),
+        _chapter_2("cifar10"),
+        _chapter_2("cifar100"),
+        _table_4_1(
+            "a",
+            "ResNet-20 (ReLU, batch normalization)",
+            _resnet,
+            "cifar10",
+            epochs=500,
+            desk=_LARGE,
+        ),
+        _table_4_1(
+            "b",
+            "ResNet-20 (ReLU, batch normalization)",
+            _resnet,
+            "cifar100",
+            epochs=500,
+            desk=_LARGE,
+        ),
+        _table_4_1(
+            "c",
+            "Network in Network (ELU, batch normalization)",
+            _nin_chapter_4,
+            "cifar10",
+            epochs=300,
+            desk=_LARGE._replace(train_examples=640),
+        ),
+        _table_4_1(
+            "d",
+            "auto-encoder 784-1000-500-250-30 (SiLU)",
+            _autoencoder,
+            "mnist",
+            "fashion_mnist",
+            epochs=500,
+            desk=_SMALL,
+            objective="mean square",
+        ),
+        _table_4_1("e", "LeNet (ELU)", _lenet, "cifar10", epochs=300, desk=_SMALL),
+        _table_4_1(
+            "f",
+            "LeNet (ELU, batch normalization)",
+            _lenet_normalized,
+            "cifar10",
+            epochs=300,
+            desk=_SMALL,
+        ),
+    )
+}

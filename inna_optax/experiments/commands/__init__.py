@@ -1,0 +1,1 @@
+"""What can be asked for: each command, and the command line that calls it."""

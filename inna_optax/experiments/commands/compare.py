@@ -1,0 +1,314 @@
+"""Comparisons: a search for each entry, several seeds of the best, a summary."""
+
+import json
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from inna_optax.experiments.catalogue.contenders import Decay
+from inna_optax.experiments.catalogue.figures import COMPARISONS
+from inna_optax.experiments.catalogue.problems import DATASETS, PROBLEMS
+from inna_optax.experiments.catalogue.protocols import (
+    Entry,
+    epochs_for,
+    search_epochs_for,
+)
+from inna_optax.experiments.figures.comparison import (
+    describe_choice,
+    describe_scale,
+    draw_comparisons,
+)
+from inna_optax.experiments.figures.style import save
+from inna_optax.experiments.running.folders import output_folder
+from inna_optax.experiments.running.grid import Point, Record, train_runs
+from inna_optax.experiments.running.progress import Bar, progress_bar
+from inna_optax.experiments.running.provenance import provenance
+from inna_optax.experiments.running.setting import Setting, program_for
+from inna_optax.experiments.running.stopping import Stop, stop_signals
+from inna_optax.training import Program, write_json
+
+SUMMARY, SEARCH, RUNS = "summary.json", "search", "runs"
+Summary = dict[str, Any]
+
+
+def compare(
+    setting: Setting,
+    entries: Sequence[Entry],
+    *,
+    seeds: int,
+    out: pathlib.Path | None,
+    resume: bool,
+    command: Sequence[str],
+) -> pathlib.Path:
+    """Compares optimizers on a problem; returns the folder of records and picture.
+
+    `command` is what the user typed, for the summary.  With `resume` the runs that
+    are in `out` are not made again.
+    """
+    console = Console()
+    name = f"compare-{setting.problem.name}"
+    total = images_of(setting, entries, seeds)
+    with output_folder(out, name, SUMMARY, SEARCH, RUNS, resume=resume) as folder:
+        with (
+            stop_signals(folder) as stop,
+            progress_bar(setting.problem.name, total) as bar,
+        ):
+            summary = run_comparison(
+                setting, entries, seeds=range(seeds), folder=folder, bar=bar, stop=stop
+            )
+        write_json(folder / SUMMARY, {**summary, **provenance(command)})
+        (picture, *_) = save(draw_comparisons([summary]), folder, "comparison")
+    console.print(summary_table(summary))
+    console.print(f"Picture: {picture}", soft_wrap=True)
+    console.print(
+        f"Records: {folder / SUMMARY}, {folder / SEARCH}, {folder / RUNS}",
+        soft_wrap=True,
+    )
+    return folder
+
+
+def compare_problems(
+    number: str,
+    scale: str,
+    settings: Mapping[str, Setting],
+    out: pathlib.Path | None,
+    resume: bool,
+    command: Sequence[str],
+) -> None:
+    """Trains the networks of a figure, each problem in a folder of its own.
+
+    With `resume` the runs that are in `out` are not made again.
+
+    Raises:
+      Stopped: if an end was asked for; the finished runs are on disk.
+    """
+    shown, stem = COMPARISONS[number], f"figure-{number}"
+    seeds = {name: getattr(PROBLEMS[name], scale).seeds for name in settings}
+    entries = {name: shown.entries(PROBLEMS[name].protocol) for name in settings}
+    total = sum(
+        images_of(setting, entries[name], seeds[name])
+        for name, setting in settings.items()
+    )
+    record_name = f"{stem}.json"
+    with output_folder(out, stem, record_name, *settings, resume=resume) as folder:
+        with stop_signals(folder) as stop, progress_bar(stem, total) as bar:
+            summaries = {
+                name: run_comparison(
+                    setting,
+                    entries[name],
+                    seeds=range(seeds[name]),
+                    folder=folder / name,
+                    bar=bar,
+                    stop=stop,
+                )
+                for name, setting in settings.items()
+            }
+        record = folder / record_name
+        result = {"figure": number, "scale": scale, "problems": summaries}
+        write_json(record, {**result, **provenance(command)})
+        written = json.loads(record.read_text())
+        shown_problems = list(written["problems"].values())
+        paths = save(draw_comparisons(shown_problems), folder, stem)
+    console = Console()
+    for summary in written["problems"].values():
+        console.print(summary_table(summary))
+    for path in (*paths, record):
+        console.print(str(path), soft_wrap=True)
+
+
+def images_of(setting: Setting, entries: Sequence[Entry], seeds: int) -> int:
+    """Of how many images a comparison computes gradients."""
+    per_pass = len(setting.dataset.train_labels) // setting.batch_size
+    total = 0
+    for entry in entries:
+        uses = setting.uses_per_batch(entry.optimizer)
+        search = search_epochs_for(setting.problem.protocol, setting.epochs, uses)
+        passes = len(entry.grid()) * search + seeds * epochs_for(setting.epochs, uses)
+        total += passes * per_pass * uses * setting.batch_size
+    return total
+
+
+def run_comparison(
+    setting: Setting,
+    entries: Sequence[Entry],
+    *,
+    seeds: Sequence[int],
+    folder: pathlib.Path,
+    bar: Bar,
+    stop: Stop,
+) -> Summary:
+    """Runs what is not in `folder` yet, and sums up all.
+
+    Raises:
+      Stopped: if an end was asked for; the finished runs are in `folder`.
+      UserError: if a file in `folder` is of another comparison.
+    """
+    # One for all entries that differ in hyperparameters only: it compiles once.
+    programs: dict[tuple[str, Decay | None], Program] = {}
+    optimizers = {}
+    for entry in entries:
+        bar.describe(f"{setting.problem.name}: {entry.label}")
+        key = (entry.optimizer.name, entry.decay)
+        if key not in programs:
+            programs[key] = program_for(setting, entry.optimizer, entry.decay)
+        optimizers[entry.name] = _run_entry(
+            setting, entry, programs[key], seeds, folder, bar, stop
+        )
+    problem, (train, test) = setting.problem, setting.whole
+    return {
+        **setting.describe(),
+        "title": _title(setting),
+        "epochs": setting.epochs,
+        "seeds": list(seeds),
+        "each_batch_twice": setting.each_batch_twice,
+        "published": {
+            "epochs": problem.paper.epochs,
+            "seeds": problem.paper.seeds,
+            "train_examples": train,
+            "test_examples": test,
+            "batch_size": problem.batch_size,
+        },
+        "optimizers": optimizers,
+    }
+
+
+def _title(setting: Setting) -> str:
+    problem = setting.problem
+    number = f"({problem.name}) " if len(problem.name) == 1 else ""
+    note = f" ({setting.data_note})" if setting.data_note else ""
+    return f"{number}{DATASETS[setting.dataset.name]}{note}\n{problem.title}"
+
+
+def _run_entry(
+    setting: Setting,
+    entry: Entry,
+    program: Program,
+    seeds: Sequence[int],
+    folder: pathlib.Path,
+    bar: Bar,
+    stop: Stop,
+) -> dict[str, Any]:
+    """The entry's part of the summary."""
+    uses = setting.uses_per_batch(entry.optimizer)
+    search_epochs = search_epochs_for(setting.problem.protocol, setting.epochs, uses)
+    epochs = epochs_for(setting.epochs, uses)
+    grid = entry.grid()
+    searched = train_runs(
+        setting,
+        entry,
+        program,
+        [
+            Point(point, seeds[0], folder / SEARCH / f"{entry.name}-{i:02d}.json")
+            for i, point in enumerate(grid)
+        ],
+        search_epochs,
+        bar=bar,
+        stop=stop,
+    )
+    losses = [record["final"]["train_loss"] for record in searched]
+    # A run that diverged loses; it does not end the search.
+    chosen = grid[int(np.argmin([x if np.isfinite(x) else np.inf for x in losses]))]
+    records = train_runs(
+        setting,
+        entry,
+        program,
+        [
+            Point(chosen, seed, folder / RUNS / f"{entry.name}-{seed}.json")
+            for seed in seeds
+        ],
+        epochs,
+        bar=bar,
+        stop=stop,
+    )
+    finals = [record["final"] for record in records]
+    return {
+        "label": entry.label,
+        "optimizer": entry.optimizer.name,
+        "hyperparameters": chosen,
+        "decay": searched[0]["decay"],
+        "searched": ["learning_rate", *entry.search],
+        "search": [
+            {"hyperparameters": point, "train_loss": loss}
+            for point, loss in zip(grid, losses, strict=True)
+        ],
+        "search_epochs": search_epochs,
+        "epochs": epochs,
+        "gradient_evaluations": max(row["gradient_evaluations"] for row in finals),
+        "diverged": sum(not np.isfinite(row["train_loss"]) for row in finals),
+        "final_train_loss": _spread(finals, "train_loss", min, max),
+        "final_test_accuracy": _spread(finals, "test_accuracy", max, min),
+        "seconds": sum(r["final"]["seconds"] for r in (*searched, *records)),
+        "curves": _curves(records),
+    }
+
+
+def _spread(
+    finals: Sequence[Mapping[str, Any]],
+    metric: str,
+    best: Callable[[Any], Any],
+    worst: Callable[[Any], Any],
+) -> dict[str, float] | None:
+    """Mean, best and worst over the seeds that did not diverge; None if there is none.
+
+    None also where the metric is not measured.
+    """
+    values = [row[metric] for row in finals if np.isfinite(row["train_loss"])]
+    if not values or None in values:
+        return None
+    return {
+        "mean": float(np.mean(values)),
+        "best": best(values),
+        "worst": worst(values),
+    }
+
+
+def _curves(records: Sequence[Record]) -> dict[str, Any]:
+    """Mean, smallest and largest value at each epoch that every seed reached."""
+    rows = list(zip(*(record["history"] for record in records), strict=False))
+    curves: dict[str, Any] = {
+        "gradient_evaluations": [row[0]["gradient_evaluations"] for row in rows]
+    }
+    for metric in ("train_loss", "test_loss", "test_accuracy"):
+        if rows[0][0][metric] is None:
+            continue
+        values = np.array([[run[metric] for run in row] for row in rows], float)
+        curves[metric] = {
+            "mean": values.mean(axis=1),
+            "smallest": values.min(axis=1),
+            "largest": values.max(axis=1),
+        }
+    return curves
+
+
+def summary_table(summary: Summary) -> Table:
+    """One row an entry, as it is printed at the end."""
+    caption = describe_scale(summary)
+    table = Table(title=summary["title"], caption=caption, show_lines=True)
+    table.add_column("optimizer")
+    table.add_column("chosen")
+    table.add_column("training loss\nbest - worst", justify="right", no_wrap=True)
+    table.add_column("test accuracy\nbest - worst", justify="right", no_wrap=True)
+    for entry in summary["optimizers"].values():
+        diverged = (
+            f"\n{entry['diverged']} of {len(summary['seeds'])} diverged"
+            if entry["diverged"]
+            else ""
+        )
+        table.add_row(
+            entry["label"],
+            describe_choice(entry) + diverged,
+            _cell(entry["final_train_loss"], ".4f"),
+            _cell(entry["final_test_accuracy"], ".1%"),
+        )
+    return table
+
+
+def _cell(spread: dict[str, float] | None, form: str) -> str:
+    if spread is None:
+        return "-"
+    best, worst = f"{spread['best']:{form}}", f"{spread['worst']:{form}}"
+    return f"{spread['mean']:{form}}\n{best} - {worst}"

@@ -1,0 +1,1 @@
+"""How experiments run: settings, grids, records, folders, progress, ends."""

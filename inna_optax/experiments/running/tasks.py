@@ -1,0 +1,97 @@
+"""Tasks for the engine, from Flax networks."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import nnx
+
+from inna_optax.data import Dataset
+from inna_optax.experiments.catalogue.problems import Problem
+from inna_optax.training import Task
+
+
+def l2_penalty(params: Any, weight: float) -> jax.Array:
+    r"""The weight decay of section 4.5.1, :math:`\frac\lambda2 \|\theta\|^2`."""
+    return 0.5 * weight * optax.tree.norm(params, squared=True)
+
+
+def cross_entropy(
+    logits: jax.Array, images: jax.Array, labels: jax.Array
+) -> dict[str, jax.Array]:
+    """Each example's loss, and whether its class has the largest logit."""
+    del images
+    return {
+        "loss": optax.softmax_cross_entropy_with_integer_labels(logits, labels),
+        "accuracy": jnp.argmax(logits, axis=-1) == labels,
+    }
+
+
+def mean_square(
+    outputs: jax.Array, images: jax.Array, labels: jax.Array
+) -> dict[str, jax.Array]:
+    """Each example's loss: the mean over its pixels of the squared error."""
+    del labels
+    return {"loss": jnp.mean((outputs - images) ** 2, axis=(1, 2, 3))}
+
+
+OBJECTIVES = {"cross-entropy": cross_entropy, "mean square": mean_square}
+
+
+def make_task(problem: Problem, dataset: Dataset) -> Task:
+    """The problem's network and objective as functions for the engine.
+
+    Args:
+      problem: what is trained.
+      dataset: gives the number of classes, the images' shape and their white; pixels
+        are scaled to [0, 1].
+    """
+    objective = OBJECTIVES[problem.objective]
+    graph = nnx.graphdef(nnx.eval_shape(lambda: problem.network(dataset, nnx.Rngs(0))))
+
+    def state_of(model: nnx.Module) -> tuple[Any, Any]:
+        """The params, and all else that the network keeps."""
+        params, model_state = nnx.state(model, nnx.Param, ...)
+        return params, model_state
+
+    def init(key: jax.Array) -> tuple[Any, Any]:
+        return state_of(problem.network(dataset, nnx.Rngs(key)))
+
+    def measure(
+        params: Any,
+        model_state: Any,
+        images: jax.Array,
+        labels: jax.Array,
+        key: jax.Array | None,
+    ) -> tuple[dict[str, jax.Array], Any]:
+        """Each example's metrics; with a key as in training, without as in use."""
+        # A copy: running averages are written to, and are another trace's values.
+        model = nnx.merge(graph, params, model_state, copy=True)
+        if key is None:
+            model.eval()
+        else:
+            model.train()
+        scaled = images.astype(jnp.float32) / dataset.maximum
+        outputs = model(scaled, rngs=None if key is None else nnx.Rngs(key))
+        return objective(outputs, scaled, labels), state_of(model)[1]
+
+    def loss(
+        params: Any,
+        model_state: Any,
+        images: jax.Array,
+        labels: jax.Array,
+        key: jax.Array,
+    ) -> tuple[jax.Array, Any]:
+        metrics, model_state = measure(params, model_state, images, labels, key)
+        return jnp.mean(metrics["loss"]) + penalty(params), model_state
+
+    def metrics(
+        params: Any, model_state: Any, images: jax.Array, labels: jax.Array
+    ) -> dict[str, jax.Array]:
+        return measure(params, model_state, images, labels, None)[0]
+
+    def penalty(params: Any) -> jax.Array:
+        return l2_penalty(params, problem.weight_decay)
+
+    return Task(init, loss, metrics, penalty)

@@ -1,1 +1,0 @@
-"""The papers' tables, computed again."""

@@ -1,0 +1,61 @@
+"""Step-size schedules of the papers."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from inna_optax.transforms._hyperparameters import as_count, check_hyperparameter
+
+
+def inverse_power_schedule(
+    init_value: float | jax.Array,
+    power: float | jax.Array = 0.5,
+    transition_steps: int | jax.Array = 1,
+) -> Callable[[int | jax.Array], jax.Array]:
+    r"""A step size that decays as an inverse power of the number of steps.
+
+    The step sizes of the convergence theorems: INNA admits
+    :math:`\gamma_k = \gamma_0 / (k+1)^a` for :math:`a \in (0, 1]` (Assumption 2.1;
+    Figure 2.4 compares several), Step-Tuned SGD needs :math:`1/2 < a < 1` (Theorem
+    4.2).  Section 4.5.1 decays once an epoch: pass the number of updates of one epoch
+    as ``transition_steps``.
+
+    .. math::
+      \mathrm{value}(k) = \frac{\mathrm{init\_value}}
+        {(\lfloor k / \mathrm{transition\_steps} \rfloor + 1)^{\mathrm{power}}}
+
+    Args:
+      init_value: value at step 0, in [0, inf).
+      power: exponent, in [0, inf).
+      transition_steps: number of steps over which the value stays, an integer in
+        [1, inf).
+
+    Returns:
+      A schedule, that is a function of the step count (an integer, or an integer
+      array of any shape) that returns a float array of that shape.
+
+    Raises:
+      TypeError: if an argument is not a number, or ``transition_steps`` no integer.
+      ValueError: if a number is outside its range.
+
+    Examples:
+      >>> from inna_optax import inverse_power_schedule
+      >>> schedule = inverse_power_schedule(0.1, power=0.5, transition_steps=10)
+      >>> [round(float(schedule(k)), 4) for k in (0, 9, 10, 30)]
+      [0.1, 0.1, 0.0707, 0.05]
+
+    References:
+      Castera, `Inertial and Second-order Optimization Algorithms for Training
+      Neural Networks <https://theses.hal.science/tel-04186508>`_, 2021
+    """
+    check_hyperparameter("init_value", init_value, "[0, inf)")
+    check_hyperparameter("power", power, "[0, inf)")
+    if not isinstance(transition_steps, jax.Array):
+        transition_steps = as_count("transition_steps", transition_steps)
+
+    def schedule(count: int | jax.Array) -> jax.Array:
+        period = jnp.asarray(count) // transition_steps
+        return init_value / jnp.power(period.astype(float) + 1, power)
+
+    return schedule

@@ -1,0 +1,303 @@
+"""Step-Tuned SGD.
+
+Algorithm 3 of Castera's thesis (https://theses.hal.science/tel-04186508), to
+which equation numbers refer; also in "Second-order step-size tuning of SGD for
+non-convex optimization" (https://arxiv.org/abs/2103.03570) by Camille Castera,
+Jerome Bolte, Cedric Fevotte and Edouard Pauwels.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from inna_optax.transforms._arithmetic import (
+    Scalar,
+    real_vdot,
+    scalar_dtype,
+    weighted_sum,
+    zeros_like,
+)
+from inna_optax.transforms._curvature import (
+    barzilai_borwein_ratio,
+    clip_step,
+    debiased_average_weight,
+    decay_factor,
+)
+from inna_optax.transforms._hyperparameters import (
+    ScalarOrSchedule,
+    as_scalar,
+    check_hyperparameter,
+    check_ordered,
+    check_storage_dtype,
+    shown,
+    value_at,
+)
+
+
+class StepTunedSgdState(NamedTuple):
+    """State of the transformation returned by :func:`step_tuned_sgd`."""
+
+    # shape=(), dtype=jnp.int32: k, number of mini-batches done.
+    count: jax.Array  # type: ignore[assignment]
+    half_step: jax.Array  # shape=(), dtype=jnp.int32: 1 between the two calls, else 0.
+    curvature_average: optax.Updates  # G_k, shapes of the params, accumulator_dtype.
+    first_gradient: optax.Updates | None  # grad J_{B_k}(theta_k); None in opaque mode.
+    gamma: jax.Array  # shape=(): gamma_k, for the next mini-batch when half_step is 0.
+    step_size: jax.Array  # shape=(): the step that the last update took.
+
+
+def step_tuned_sgd(
+    learning_rate: ScalarOrSchedule,
+    nu: float | jax.Array = 2.0,
+    beta: float | jax.Array = 0.9,
+    gamma_min: float | jax.Array = 0.5,
+    gamma_max: float | jax.Array = 2.0,
+    delta: float | jax.Array | None = 0.001,
+    *,
+    opaque_mode: bool = False,
+    accumulator_dtype: Any = None,
+) -> optax.GradientTransformationExtraArgs:
+    r"""Step-Tuned SGD: SGD whose scalar step follows the curvature of the loss.
+
+    Each mini-batch is used for two gradient steps in a row.  The difference of its
+    two gradients measures the curvature along the step just made; a moving average
+    of these differences gives a Barzilai-Borwein step size for the next mini-batch,
+    long where the loss is flat or concave, short where it is sharply convex.
+    Gradients only, one state variable of the params' size (two in transparent
+    mode), and convergence for smooth non-convex losses (Theorem 4.2).
+
+    The thesis's :math:`\alpha` is ``learning_rate``, :math:`\nu` is ``nu``,
+    :math:`\beta` is ``beta``, :math:`\tilde m, \tilde M` are ``gamma_min`` and
+    ``gamma_max``, :math:`\delta` is ``delta``.
+
+    ``init`` makes :math:`G_{-1} = 0` and :math:`\gamma_0 = 1` (clipped to
+    :math:`[\tilde m, \tilde M]`, which section 4.3.3 demands of every
+    :math:`\gamma_k`).  Two ``update`` calls with gradients on the same mini-batch
+    (one call in opaque mode) make iteration k of Algorithm 3:
+
+    .. math::
+      \begin{align*}
+        \eta_k &= \alpha \gamma_k / (k+1)^{1/2+\delta} \\
+        \theta_{k+1/2} &= \theta_k - \eta_k \nabla J_{B_k}(\theta_k) \\
+        \theta_{k+1} &= \theta_{k+1/2} - \eta_k \nabla J_{B_k}(\theta_{k+1/2}) \\
+        G_k &= \beta G_{k-1} + (1 - \beta)
+          (\nabla J_{B_k}(\theta_{k+1/2}) - \nabla J_{B_k}(\theta_k)) \\
+        \hat G_k &= G_k / (1 - \beta^{k+1}) \\
+        \gamma_{k+1} &= \begin{cases}
+          \|\Delta\theta\|^2 / \langle \hat G_k, \Delta\theta \rangle
+            & \text{if } \langle \hat G_k, \Delta\theta \rangle > 0 \\
+          \nu & \text{otherwise}
+        \end{cases} \quad \text{with } \Delta\theta = \theta_{k+1/2} - \theta_k \\
+        \gamma_{k+1} &= \min(\max(\gamma_{k+1}, \tilde m), \tilde M)
+      \end{align*}
+
+    Args:
+      learning_rate: scaling factor of the steps, in [0, inf); a number, or a schedule
+        of k, the number of mini-batches (not of half steps).
+      nu: step factor where the curvature is not positive, in (0, inf).  Beyond
+        ``gamma_max`` it acts as ``gamma_max``.
+      beta: decay of the average of gradient differences, in [0, 1).  (The thesis
+        admits 1, where :math:`\hat G_k` is 0/0.)
+      gamma_min: smallest step factor, in (0, gamma_max].
+      gamma_max: largest step factor, in [gamma_min, inf).
+      delta: exponent of the built-in decay, in (0, 1/2), or None for no decay: then
+        let ``learning_rate`` decay, as the thesis's experiments do once an epoch
+        with ``inverse_power_schedule(learning_rate, 0.501, steps_per_epoch)``.
+      opaque_mode: False to make one half step a call.  True to make both in one
+        call ``update(grads, state, params, grad_fn=grad_fn)``, where
+        ``grad_fn(params)`` returns the gradients on the mini-batch that ``grads``
+        were computed on; the iterates are the same.
+      accumulator_dtype: type in which the average and the first gradient are
+        stored; None for the params', but at least float32.
+
+    Returns:
+      An :class:`optax.GradientTransformationExtraArgs` whose state is a
+      :class:`StepTunedSgdState`.  Read the step factor and the step taken with
+      ``optax.tree.get(state, "gamma")`` and ``optax.tree.get(state, "step_size")``.
+
+    Raises:
+      TypeError: if a hyperparameter is not a number (or, where allowed, a schedule),
+        ``opaque_mode`` is not a bool, or ``accumulator_dtype`` is not a real
+        floating-point type.
+      ValueError: if a known number is outside its range, or if ``update`` is called
+        without ``params`` or ``grad_fn`` in opaque mode.
+
+    Examples:
+      >>> import jax, jax.numpy as jnp, optax
+      >>> from inna_optax import step_tuned_sgd
+      >>> def f(x): return jnp.sum(x ** 2)
+      >>> solver = step_tuned_sgd(learning_rate=0.2)
+      >>> params = jnp.array([1., 2., 3.])
+      >>> print(f'Objective function: {f(params):.3f}')
+      Objective function: 14.000
+      >>> opt_state = solver.init(params)
+      >>> for _ in range(3):          # mini-batches
+      ...   for _ in range(2):        # each is used twice
+      ...     grads = jax.grad(f)(params)
+      ...     updates, opt_state = solver.update(grads, opt_state)
+      ...     params = optax.apply_updates(params, updates)
+      ...   gamma = optax.tree.get(opt_state, 'gamma')
+      ...   print(f'Objective function: {f(params):.3f}, gamma: {gamma:.2f}')
+      Objective function: 1.814, gamma: 0.50
+      Objective function: 0.986, gamma: 0.50
+      Objective function: 0.604, gamma: 0.50
+
+    References:
+      Castera et al., `Second-order step-size tuning of SGD for non-convex
+      optimization <https://arxiv.org/abs/2103.03570>`_, 2021
+
+      Castera, `Inertial and Second-order Optimization Algorithms for Training
+      Neural Networks <https://theses.hal.science/tel-04186508>`_, 2021
+
+    .. note::
+      Clipping in a chain, of the gradients before or of the updates after, makes
+      gamma too large while it acts: the difference of the two gradients then does not
+      belong to the step made.  ``optax.inject_hyperparams`` reads a schedule at its
+      count of update calls: two a mini-batch in transparent mode.
+
+    .. warning::
+      In transparent mode nothing can check that both calls saw the same mini-batch:
+      draw a new one after every second update.  Batch normalization normalizes with
+      the mini-batch's own statistics, so both gradients are of one function; but
+      each forward pass also moves the running averages.  Move them once a
+      mini-batch, or know that they weigh each batch twice.
+    """
+    check_hyperparameter("learning_rate", learning_rate, "[0, inf)", schedule=True)
+    check_hyperparameter("nu", nu, "(0, inf)")
+    check_hyperparameter("beta", beta, "[0, 1)")
+    check_hyperparameter("gamma_min", gamma_min, "(0, inf)")
+    check_hyperparameter("gamma_max", gamma_max, "(0, inf)")
+    check_ordered("gamma_min", gamma_min, "gamma_max", gamma_max)
+    if delta is not None:
+        check_hyperparameter("delta", delta, "(0, 0.5)")
+        delta = as_scalar(delta)
+    if not isinstance(opaque_mode, bool):
+        raise TypeError(f"opaque_mode must be True or False, got {shown(opaque_mode)}.")
+    check_storage_dtype("accumulator_dtype", accumulator_dtype)
+    nu, beta, gamma_min, gamma_max = map(as_scalar, (nu, beta, gamma_min, gamma_max))
+
+    def init_fn(params: optax.Params) -> StepTunedSgdState:
+        dtype = scalar_dtype(params)
+        return StepTunedSgdState(
+            count=jnp.zeros([], jnp.int32),
+            half_step=jnp.zeros([], jnp.int32),
+            curvature_average=zeros_like(params, accumulator_dtype),
+            first_gradient=(
+                None if opaque_mode else zeros_like(params, accumulator_dtype)
+            ),
+            gamma=jnp.asarray(clip_step(1.0, gamma_min, gamma_max), dtype),
+            step_size=jnp.zeros([], dtype),
+        )
+
+    def step_size(state: StepTunedSgdState) -> jax.Array:
+        alpha = value_at(learning_rate, state.count)
+        return alpha * decay_factor(state.count, delta) * state.gamma
+
+    def next_gamma(
+        average: optax.Updates,
+        first_gradient: optax.Updates,
+        step: Scalar,
+        count: jax.Array,
+    ) -> jax.Array:
+        # With Delta theta = -step * first_gradient, one factor `step` cancels.
+        curvature = -real_vdot(average, first_gradient)
+        ratio = barzilai_borwein_ratio(
+            step * real_vdot(first_gradient, first_gradient),
+            curvature * debiased_average_weight(beta, count),
+            nu,
+        )
+        return clip_step(ratio, gamma_min, gamma_max)
+
+    # Named here, once: outside jit JAX compiles a branch anew for each new function.
+    def gamma_as_it_is(gamma: jax.Array, measured: Any) -> jax.Array:
+        del measured
+        return gamma
+
+    def gamma_of_the_iteration(gamma: jax.Array, measured: Any) -> jax.Array:
+        return next_gamma(*measured).astype(gamma.dtype)
+
+    def transparent_update_fn(
+        updates: optax.Updates,
+        state: StepTunedSgdState,
+        params: optax.Params | None = None,
+        **extra_args: Any,
+    ) -> tuple[optax.Updates, StepTunedSgdState]:
+        del params, extra_args
+        is_first = state.half_step == 0
+        step = step_size(state)
+        # G_k is built in place, without a branch: the first call subtracts its
+        # gradient from the decayed average, the second adds its own.
+        average = weighted_sum(
+            (
+                jnp.where(is_first, beta, 1.0),
+                jnp.where(is_first, beta - 1, 1 - beta),
+            ),
+            (state.curvature_average, updates),
+            like=state.curvature_average,
+        )
+        first_gradient = jax.tree.map(
+            lambda g, kept: jnp.where(is_first, g.astype(kept.dtype), kept),
+            updates,
+            state.first_gradient,
+        )
+        # A branch on scalars: the first call does not read the averages again.
+        gamma = jax.lax.cond(
+            is_first,
+            gamma_as_it_is,
+            gamma_of_the_iteration,
+            state.gamma,
+            (average, first_gradient, step, state.count),
+        )
+        return weighted_sum((-step,), (updates,), like=updates), StepTunedSgdState(
+            count=jnp.where(is_first, state.count, optax.safe_increment(state.count)),
+            half_step=1 - state.half_step,
+            curvature_average=average,
+            first_gradient=first_gradient,
+            gamma=gamma,
+            step_size=step.astype(state.step_size.dtype),
+        )
+
+    def opaque_update_fn(
+        updates: optax.Updates,
+        state: StepTunedSgdState,
+        params: optax.Params | None = None,
+        *,
+        grad_fn: Callable[[optax.Params], optax.Updates] | None = None,
+        **extra_args: Any,
+    ) -> tuple[optax.Updates, StepTunedSgdState]:
+        del extra_args
+        if params is None or grad_fn is None:
+            missing = "params" if params is None else "grad_fn"
+            raise ValueError(
+                f"step_tuned_sgd with opaque_mode=True needs {missing}: call"
+                " update(grads, state, params, grad_fn=grad_fn), where"
+                " grad_fn(params) returns the gradients on the same mini-batch."
+            )
+        step = step_size(state)
+        half = optax.apply_updates(
+            params, weighted_sum((-step,), (updates,), like=params)
+        )
+        second = grad_fn(half)
+        average = weighted_sum(
+            (beta, 1 - beta, beta - 1),
+            (state.curvature_average, second, updates),
+            like=state.curvature_average,
+        )
+        gamma = next_gamma(average, updates, step, state.count)
+        return weighted_sum(
+            (-step, -step), (updates, second), like=updates
+        ), StepTunedSgdState(
+            count=optax.safe_increment(state.count),
+            half_step=state.half_step,
+            curvature_average=average,
+            first_gradient=None,
+            gamma=gamma.astype(state.gamma.dtype),
+            step_size=step.astype(state.step_size.dtype),
+        )
+
+    return optax.GradientTransformationExtraArgs(
+        init_fn, opaque_update_fn if opaque_mode else transparent_update_fn
+    )

@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+
+from inna_optax.experiments.catalogue.contenders import OPTIMIZERS, Decay
+from inna_optax.experiments.catalogue.figures import COMPARISONS
+from inna_optax.experiments.catalogue.protocols import (
+    CHAPTER_2,
+    CHAPTER_4,
+    epochs_for,
+    search_epochs_for,
+)
+
+RATES = {1e-4, 1e-3, 1e-2, 1e-1, 1.0}
+
+
+def test_grids_are_those_of_section_4_5_1():
+    for name, extra in (("inna", {}), ("step_tuned_sgd", {"nu": {1.0, 2.0, 5.0}})):
+        points = CHAPTER_4.entry(name).grid()
+        assert {p["learning_rate"] for p in points} == RATES
+        for key, values in extra.items():
+            assert {p[key] for p in points} == values
+    assert {p["b1"] for p in CHAPTER_4.entry("adam").grid()} == {0.1, 0.5, 0.9, 0.99}
+
+
+def test_chapter_2_searches_the_learning_rate_alone():
+    for name in CHAPTER_2.optimizers:
+        points = CHAPTER_2.entry(name).grid()
+        assert [p["learning_rate"] for p in points] == sorted(RATES)
+    assert search_epochs_for(CHAPTER_2, 200, 1) == 15
+
+
+def test_a_batch_used_twice_halves_the_passes():
+    assert epochs_for(100, 1) == 100
+    assert search_epochs_for(CHAPTER_4, 100, 1) == 10
+    assert epochs_for(100, 2) == 50
+    assert search_epochs_for(CHAPTER_4, 100, 2) == 5
+
+
+@pytest.mark.parametrize("twice", [False, True])
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_the_learning_rate_of_chapter_4_decays_once_an_epoch_or_never(name, twice):
+    entry = OPTIMIZERS[name]
+    recording = entry._replace(make=lambda rate, **others: rate)
+    uses = max(entry.uses_per_batch, 2 if twice else 1)
+    rate = recording.solver(
+        {"learning_rate": 0.1, **entry.defaults}, CHAPTER_4.decay, 3 * uses
+    )
+    if name in ("inna", "step_tuned_sgd", "sgd"):
+        # Step-Tuned SGD reads it once a mini-batch, the others at each update.
+        reads = 3 * uses // entry.uses_per_batch
+        expected = [0.1 / (k // reads + 1) ** 0.501 for k in range(9)]
+        np.testing.assert_allclose([rate(k) for k in range(9)], expected, rtol=1e-6)
+    else:
+        assert rate == 0.1
+
+
+def test_the_learning_rate_of_chapter_2_decays_at_each_update():
+    for name, decays in (("inna", True), ("sgd", True), ("adagrad", False)):
+        recording = OPTIMIZERS[name]._replace(make=lambda rate, **others: rate)
+        rate = recording.solver({"learning_rate": 0.1}, CHAPTER_2.decay, 7)
+        if decays:
+            np.testing.assert_allclose(rate(8), 0.1 / 3, rtol=1e-6)
+        else:
+            assert rate == 0.1
+
+
+def test_figure_2_2_has_the_four_choices_of_section_2_6_2():
+    entries = COMPARISONS["2.2"].entries(CHAPTER_2)
+    found = [(p["alpha"], p["beta"]) for p in (entry.grid()[0] for entry in entries)]
+    assert found == [(0.1, 0.1), (0.5, 0.1), (0.5, 0.5), (0.5, 1.0)]
+
+
+def test_figure_2_4_has_slower_decays_and_adam():
+    *inna, adam = COMPARISONS["2.4"].entries(CHAPTER_2)
+    powers = [1 / 2, 1 / 4, 1 / 8, 1 / 16]
+    assert [entry.decay for entry in inna] == [Decay(q, "update") for q in powers]
+    assert adam.name == "adam"
+
+
+@pytest.mark.parametrize("number", COMPARISONS)
+def test_entries_of_a_figure_have_names_of_their_own(number):
+    for protocol in (CHAPTER_2, CHAPTER_4):
+        names = [entry.name for entry in COMPARISONS[number].entries(protocol)]
+        assert len(set(names)) == len(names)

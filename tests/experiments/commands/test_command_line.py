@@ -1,0 +1,190 @@
+"""The command line, as a user meets it."""
+
+import csv
+import math
+import subprocess
+import sys
+
+import matplotlib.image
+import numpy as np
+import pytest
+
+from inna_optax.experiments.catalogue.contenders import OPTIMIZERS
+from inna_optax.experiments.catalogue.figures import COMPARISONS, FIGURES
+from inna_optax.experiments.catalogue.problems import PROBLEMS
+from inna_optax.experiments.catalogue.protocols import CHAPTER_4
+from inna_optax.experiments.commands import command_line
+from tests.experiments.shell import run, strict_json
+
+COMPARED = CHAPTER_4.optimizers
+RUN = ("train", "digits", "--optimizer", "step_tuned_sgd")
+
+ROW = {
+    "epoch",
+    "gradient_evaluations",
+    "train_loss",
+    "test_loss",
+    "test_accuracy",
+    "seconds",
+}
+
+
+@pytest.fixture(scope="module")
+def comparison(tmp_path_factory):
+    out = tmp_path_factory.mktemp("compare") / "out"
+    done = run("compare", "--epochs", 10, "--seeds", 2, "--out", out)
+    assert done.returncode == 0, done.stderr
+    return out, done
+
+
+def test_compare_writes_the_summary(comparison):
+    out, _ = comparison
+    summary = strict_json(out / "summary.json")
+    assert summary["problem"] == "digits"
+    assert tuple(summary["optimizers"]) == COMPARED
+    for name, entry in summary["optimizers"].items():
+        entries = len(entry["search"])
+        searched = CHAPTER_4.search.get(name, {})
+        assert entries == 5 * math.prod(map(len, searched.values()))
+        losses = [point["train_loss"] for point in entry["search"]]
+        best = np.nanargmin(np.array(losses, float))
+        assert entry["hyperparameters"] == entry["search"][best]["hyperparameters"]
+        loss, accuracy = entry["final_train_loss"], entry["final_test_accuracy"]
+        assert loss["best"] <= loss["mean"] <= loss["worst"]
+        assert accuracy["worst"] <= accuracy["mean"] <= accuracy["best"]
+        assert accuracy["mean"] > 0.8  # the networks did learn to read digits
+
+
+def test_compare_writes_each_run(comparison):
+    out, _ = comparison
+    summary = strict_json(out / "summary.json")["optimizers"]
+    records = [strict_json(path) for path in (out / "runs").iterdir()]
+    assert len(records) == 2 * len(COMPARED)
+    budgets = {r["final"]["gradient_evaluations"] for r in records}
+    assert len(budgets) == 1  # equal for all, whatever use they make of a batch
+    for record in records:
+        assert set(record["final"]) == ROW
+        assert record["final"] == record["history"][-1]
+        assert record["history"][0]["gradient_evaluations"] == 0
+        chosen = summary[record["optimizer"]]["hyperparameters"]
+        assert record["hyperparameters"] == chosen
+        assert {"jax", "optax", "inna-optax"} <= set(record["versions"])
+    finals = [
+        r["final"]["train_loss"] for r in records if r["optimizer"] == "step_tuned_sgd"
+    ]
+    assert np.mean(finals) == pytest.approx(
+        summary["step_tuned_sgd"]["final_train_loss"]["mean"]
+    )
+
+
+def test_compare_draws_every_optimizer(comparison):
+    out, _ = comparison
+    pixels = matplotlib.image.imread(out / "comparison.png")[..., :3]
+    from matplotlib.colors import to_rgb
+
+    from inna_optax.experiments.figures.comparison import STYLES
+
+    for name in COMPARED:
+        near = np.abs(pixels - to_rgb(STYLES[name][0])).max(axis=-1) < 0.02
+        assert near.sum() > 100, name
+
+
+def test_compare_prints_a_table_and_says_where_the_results_are(comparison):
+    out, done = comparison
+    for name in COMPARED:
+        assert OPTIMIZERS[name].label in done.stdout
+    for path in ("comparison.png", "summary.json"):
+        assert str(out / path) in done.stdout
+    assert "100%" in done.stderr  # progress goes beside the results
+
+
+def test_compare_does_not_overwrite(comparison):
+    out, _ = comparison
+    before = (out / "summary.json").read_bytes()
+    done = run("compare", "--out", out)
+    assert done.returncode == 2
+    assert "already holds results" in done.stderr
+    assert (out / "summary.json").read_bytes() == before
+
+
+def test_train_writes_record_history_and_checkpoint(tmp_path):
+    out = tmp_path / "run"
+    arguments = ("train", "digits", "--optimizer", "inna", "--epochs", 3, "--seed", 7)
+    done = run(*arguments, "--beta", 0.2, "--out", out)
+    assert done.returncode == 0, done.stderr
+    record = strict_json(out / "results.json")
+    assert record["problem"] == record["dataset"] == "digits"
+    assert record["seed"] == 7
+    assert record["hyperparameters"] == {
+        "learning_rate": 0.1,
+        "alpha": 0.5,
+        "beta": 0.2,
+    }
+    assert [row["epoch"] for row in record["history"]] == [0, 1, 2, 3]
+    assert all(set(row) == ROW for row in record["history"])
+    rows = list(csv.DictReader((out / "history.csv").read_text().splitlines()))
+    assert [float(row["train_loss"]) for row in rows] == [
+        row["train_loss"] for row in record["history"]
+    ]
+    assert any((out / "checkpoints").iterdir())
+
+
+def test_scalars_for_tensorboard(tmp_path):
+    out = tmp_path / "run"
+    done = run(*RUN, "--epochs", 2, "--tensorboard", "--out", out)
+    assert done.returncode == 0, done.stderr
+    (events,) = (out / "tensorboard").iterdir()
+    content = events.read_bytes()
+    assert content.count(b"train_loss") == content.count(b"test_accuracy") == 3
+
+
+def test_resume_refuses_another_run(tmp_path, capsys):
+    out = str(tmp_path / "run")
+    arguments = ["train", "digits", "--optimizer", "sgd", "--epochs", "1", "--out", out]
+    assert command_line.main(arguments) == 0
+    other = [*arguments, "--resume", "--learning-rate", "0.5"]
+    assert command_line.main(other) == 2
+    assert "has hyperparameters {'learning_rate': 0.1}" in capsys.readouterr().err
+    assert command_line.main(arguments) == 2
+    assert "already holds results" in capsys.readouterr().err
+
+
+def test_a_diverging_run_stops_and_keeps_its_record(tmp_path):
+    out = tmp_path / "run"
+    arguments = ("train", "digits", "--optimizer", "sgd", "--learning-rate", 1e20)
+    for resume in ((), ("--resume",)):
+        done = run(*arguments, "--epochs", 5, "--out", out, *resume)
+        assert done.returncode == 1
+        assert "the training loss is not finite after epoch 1" in done.stderr
+        history = strict_json(out / "results.json")["history"]
+        assert [row["epoch"] for row in history] == [0, 1]
+        assert history[-1]["train_loss"] is None
+
+
+def test_list_names_everything(capsys):
+    assert command_line.main(["list"]) == 0
+    printed = capsys.readouterr().out
+    for name in (*PROBLEMS, *OPTIMIZERS, *FIGURES, *COMPARISONS):
+        assert name in printed
+
+
+def test_scalars_without_their_package(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    out = tmp_path / "run"
+    assert command_line.main([*RUN, "--out", str(out), "--tensorboard"]) == 2
+    assert "pip install 'inna-optax[tensorboard]'" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_without_its_extra_the_command_says_what_to_install():
+    code = (
+        "import sys; sys.modules['rich'] = None; sys.modules['rich.console'] = None;"
+        "sys.argv = ['inna-optax', 'list'];"
+        "from inna_optax.__main__ import main; sys.exit(main())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "pip install 'inna-optax[experiments]'" in done.stderr
