@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Measures on the GPU of this machine, in stages, each of limited time.
 #
-#     benchmarks/on_gpu.sh check update step together
+#     benchmarks/on_gpu.sh check update step together papers
 #
-# Records and logs go to $OUT (gpu-results by default).  After each stage all of them
+# `papers` compares the optimizers of chapter 4 on problem f at the published size, for
+# EPOCHS passes (300 by default); unpack the gpu.tar of an earlier call in $OUT, and it
+# goes on from there.  Records and logs go to $OUT (gpu-results by default).  After each stage all of them
 # are in $OUT/gpu.tar, so that a stop loses one stage at most.  TINY=1 tries every stage
 # in its smallest form, on any machine.  A limit is set by its stage's name in capitals:
 # UPDATE=300 benchmarks/on_gpu.sh update.
@@ -66,11 +68,19 @@ together() {
     --out "$results" --rounds "$(pick 1 3)" --updates $(pick "44 1" 440 200)
 }
 
+# The papers' comparison on problem f, goes on from what is there.
+papers() {
+  local folder=$results/compare-f
+  limited papers 520 "$python" -m inna_optax compare f --scale paper \
+    --epochs "$(pick 1 "${EPOCHS:-300}")" --train-examples "$(pick 256 50000)" \
+    --seeds "$(pick 1 3)" --out "$folder" $([ ! -d "$folder" ] || echo --resume)
+}
+
 for stage in "$@"; do
   case $stage in
-    check | update | step | together) ;;
+    check | update | step | together | papers) ;;
     *)
-      echo "on_gpu.sh: stage '$stage' is unknown: check, update, step, together" >&2
+      echo "on_gpu.sh: stage '$stage' is unknown: check, update, step, together, papers" >&2
       exit 2
       ;;
   esac

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from inna_optax.experiments.catalogue.contenders import OPTIMIZERS as OPTIMIZERS_BY_NAME
+from inna_optax.experiments.catalogue.contenders import CONTENDERS
 from inna_optax.experiments.catalogue.problems import PROBLEMS
 from inna_optax.experiments.commands.command_line import make_parser
 from tests.transforms.optimizers import OPTIMIZERS
@@ -38,7 +38,7 @@ COMMANDS = [
 def test_command_can_be_typed(line):
     _, _, typed = line.partition("inna-optax ")
     arguments = make_parser().parse_args(shlex.split(typed))
-    tables = {"optimizer": OPTIMIZERS_BY_NAME, "problem": PROBLEMS}
+    tables = {"optimizer": CONTENDERS, "problem": PROBLEMS}
     for name, table in tables.items():
         assert getattr(arguments, name, next(iter(table))) in table
 

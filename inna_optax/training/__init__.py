@@ -6,10 +6,10 @@ from inna_optax.training.mesh import (
     array_shardings,
     make_mesh,
     put_examples,
-    with_places,
+    with_shardings,
 )
 from inna_optax.training.program import Arrays, Program, Run, make_program, vectorize
-from inna_optax.training.records import write_history, write_json
+from inna_optax.training.records import append_history, write_history, write_json
 from inna_optax.training.task import Task
 
 __all__ = [
@@ -21,13 +21,14 @@ __all__ = [
     "Resume",
     "Run",
     "Task",
+    "append_history",
     "array_shardings",
     "fit",
     "make_mesh",
     "make_program",
     "put_examples",
     "vectorize",
-    "with_places",
+    "with_shardings",
     "write_history",
     "write_json",
 ]

@@ -9,20 +9,26 @@ import numpy as np
 
 from inna_optax.training.arguments import as_seeds, check_type
 from inna_optax.training.processes import of_first
-from inna_optax.training.program import Arrays, Hyperparameters, Program, Run
+from inna_optax.training.program import (
+    Arrays,
+    Hyperparameters,
+    Program,
+    Run,
+    count_examples,
+)
 from inna_optax.transforms._hyperparameters import as_count
 
 Row = dict[str, Any]
 
-# How long a part of an epoch shall take: progress is shown, and a signal heard, as
-# often.  The call itself costs less than a millisecond.
+# Target wall time of one part of an epoch or of an evaluation: progress is shown, and a
+# signal heard, as often.  A call itself costs less than a millisecond.
 PART_SECONDS = 0.5
 
 
 class Progress(NamedTuple):
     """Where a run is."""
 
-    run: Run  # donated to the next part: use it before going on
+    run: Run  # donated to the next part: use it before asking for the next progress
     gradient_evaluations: int  # since the start
     loss: Any  # mean over the last part's mini-batches, NaN before the first
     rows: list[Row]  # of the history, measured just now; mostly none
@@ -32,11 +38,11 @@ RowInParts = Generator[Progress, None, Row]
 
 
 class Resume(NamedTuple):
-    """A run to go on with."""
+    """A run to continue."""
 
     run: Run
     gradient_evaluations: int  # that made it
-    rows: int  # of its history that are there, from epoch 0 on
+    measured: int  # the epoch of the last row of its history, -1 if it has none
     seconds: float  # that it took
 
 
@@ -47,15 +53,18 @@ def fit(
     hyperparameters: Hyperparameters,
     epochs: int,
     *,
+    evaluate_every: int = 1,
     resume: Resume | None = None,
 ) -> Iterator[Progress]:
     """Trains for that many epochs, with a pause after each part of an epoch.
 
-    A row of the history holds ``epoch``, ``gradient_evaluations``, ``train_loss``, the
-    metrics of the test examples as ``test_loss`` and so on (floats, or arrays of shape
-    (runs,) from a vectorized program) and ``seconds``, the time since the start,
-    compilation included.  There is one before the first epoch and one after each; the
-    first is measured with the second, so that training starts at once.
+    A row of the history holds ``epoch``, ``gradient_evaluations``, the means over the
+    training examples ``train_loss`` (with the penalty) and ``train_data_loss`` (without
+    it), the same of the test examples and their other metrics (floats, or arrays of
+    shape (runs,) from a vectorized program), and ``seconds``, the time since the start,
+    compilation included.  There is a row before the first epoch, one after every
+    ``evaluate_every``-th and one after the last.  The first is measured with the
+    second, so that training starts at once.
 
     Args:
       program: the functions of a run, or of many.
@@ -63,16 +72,17 @@ def fit(
       seed: the seed, or an array of seeds, in [0, 2**32).
       hyperparameters: what ``make_solver`` of the program takes.
       epochs: number of passes over the data, in [0, inf); with 0 nothing is measured.
-      resume: where to go on; from the start if None.
+      evaluate_every: number of epochs from one row to the next, in [1, inf).
+      resume: the run to continue; a new one if None.
 
     Returns:
       An iterator that trains as it is asked for the next :class:`Progress`: one after
-      each part of an epoch, after each batch of an evaluation, and after each
+      each part of an epoch, after each part of an evaluation, and after each
       evaluation with its rows.
 
     Raises:
       TypeError: if an argument is not of its type.
-      ValueError: if a seed or ``epochs`` is outside its range.
+      ValueError: if a seed or a number of epochs is outside its range.
     """
     # Here and not in the generator, which would raise them at the first `next` only.
     check_type("program", program, Program)
@@ -80,7 +90,20 @@ def fit(
     if resume is not None:
         check_type("resume", resume, Resume)
     seeds, epochs = as_seeds("seed", seed), as_count("epochs", epochs, least=0)
-    return _parts(program, data, seeds, hyperparameters, epochs, resume)
+    every = as_count("evaluate_every", evaluate_every)
+    return _parts(program, data, seeds, hyperparameters, epochs, every, resume)
+
+
+class _Pace:
+    """How many steps of a loop take the target time, by how long the last ones took."""
+
+    def __init__(self) -> None:
+        self.steps = 1
+
+    def adapt(self, steps: int, seconds: float) -> None:
+        wanted = max(1, round(steps * PART_SECONDS / max(seconds, 1e-6)))
+        # All processes must make the same calls.
+        self.steps = of_first(min(wanted, 2**30))
 
 
 def _parts(
@@ -89,6 +112,7 @@ def _parts(
     seed: Any,
     hyperparameters: Hyperparameters,
     epochs: int,
+    evaluate_every: int,
     resume: Resume | None,
 ) -> Iterator[Progress]:
     # Not compiled as a whole: operation by operation, what one run's initialization
@@ -98,44 +122,63 @@ def _parts(
     evaluate: Callable[..., Any] = jax.jit(program.evaluate)
     per_epoch = program.gradient_evaluations_per_epoch
 
-    run, updates, rows, before = resume or (start(seed, hyperparameters), 0, 0, 0.0)
-    began, part = time.monotonic(), 1
+    run, updates, measured, before = resume or (
+        start(seed, hyperparameters),
+        0,
+        -1,
+        0.0,
+    )
+    began, training, evaluation = time.monotonic(), _Pace(), _Pace()
     loss: Any = np.nan
 
+    def means_over(
+        run: Run, examples: Any, progress: Progress
+    ) -> Generator[Progress, None, dict[str, Any]]:
+        """The mean of each metric; yields `progress` after each part."""
+        count = count_examples(examples)
+        batches = -(-count // min(program.evaluation_batch, count))
+        sums: dict[str, Any] = {}
+        first = 0
+        while first < batches:
+            last, called = min(first + evaluation.steps, batches), time.monotonic()
+            parts = {
+                name: np.asarray(x, np.float64)
+                for name, x in evaluate(run, examples, first, last).items()
+            }
+            evaluation.adapt(last - first, time.monotonic() - called)
+            for name, values in parts.items():
+                sums[name] = sums.get(name, 0.0) + values.sum(axis=-1)
+            first = last
+            yield progress
+        return {name: total / count for name, total in sums.items()}
+
     def measure(run: Run, epoch: int, progress: Progress) -> RowInParts:
-        """The row of `run`; yields `progress` after each batch of the evaluation."""
+        """The row of `run`."""
         row: Row = {"epoch": epoch, "gradient_evaluations": epoch * per_epoch}
-        for split, images, labels in (
-            ("train", data.train_images, data.train_labels),
-            ("test", data.test_images, data.test_labels),
-        ):
-            sums: dict[str, Any] = {}
-            for first in range(0, len(labels), program.evaluation_batch):
-                for name, value in evaluate(run, images, labels, first).items():
-                    sums[name] = sums.get(name, 0.0) + np.asarray(value, np.float64)
-                yield progress
-            names = sums if split == "test" else ("loss",)
-            row |= {f"{split}_{name}": sums[name] / len(labels) for name in names}
+        train_means = yield from means_over(run, data.train, progress)
+        row |= {f"train_{name}": train_means[name] for name in ("loss", "data_loss")}
+        test_means = yield from means_over(run, data.test, progress)
+        row |= {f"test_{name}": value for name, value in test_means.items()}
         return {**row, "seconds": before + time.monotonic() - began}
 
     while True:
         epoch, first = divmod(updates, per_epoch)
-        if first == 0 and epoch >= max(rows, 1):
+        due = epoch % evaluate_every == 0 or epoch == epochs
+        if first == 0 and due and epoch > max(measured, 0):
             progress = Progress(run, updates, loss, [])
-            measured = []
-            if rows == 0:
+            rows = []
+            if measured < 0:
                 initial = start(seed, hyperparameters)
-                measured.append((yield from measure(initial, 0, progress)))
-            measured.append((yield from measure(run, epoch, progress)))
-            rows = epoch + 1
-            yield progress._replace(rows=measured)
+                rows.append((yield from measure(initial, 0, progress)))
+            rows.append((yield from measure(run, epoch, progress)))
+            measured = epoch
+            yield progress._replace(rows=rows)
         if epoch >= epochs:
             return
-        last = min(first + part, per_epoch)
+        last = min(first + training.steps, per_epoch)
         called = time.monotonic()
-        run, loss = train(run, hyperparameters, data, epoch, first, last)
+        run, loss = train(run, hyperparameters, data.train, epoch, first, last)
         loss = np.asarray(loss)  # waits for it
-        taken = max(time.monotonic() - called, 1e-6)
-        part = of_first(max(1, round((last - first) * PART_SECONDS / taken)))
+        training.adapt(last - first, time.monotonic() - called)
         updates += last - first
         yield Progress(run, updates, loss, [])

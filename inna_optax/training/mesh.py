@@ -1,11 +1,11 @@
 """One run on many devices: which part of each array lies where.
 
 A mesh has two axes.  Along ``data`` lie different examples: each device computes the
-gradient of its part of a mini-batch, and the sum over devices is the one collective
-that training needs.  Along ``model`` lie different parts of the parameters, and with
-them of the optimizer's state.  Everything else, the collectives included, is the
-compiler's: the program is the one for a single device, with the places of its arrays
-stated, and so are its numbers, to the rounding of sums in another order.
+gradient of its part of a mini-batch, and the gradients are summed over the devices.
+Along ``model`` lie different parts of the parameters, and with them of the optimizer's
+state.  The program is the one for a single device, with the shardings of its arrays
+stated.  The compiler chooses the collectives.  The results are those of one device, up
+to the rounding of sums in another order.
 """
 
 import math
@@ -86,13 +86,20 @@ def check_mesh(mesh: Any) -> None:
 
     Raises:
       TypeError: if it is not a mesh.
-      ValueError: if it has other axes.
+      ValueError: if it has other axes, or axes whose shardings are Explicit, as
+        `jax.make_mesh` makes them, or Manual.
     """
     check_type("mesh", mesh, Mesh)
     if not set(AXES) <= set(mesh.axis_names):
         raise ValueError(
             f"mesh must have the axes {' and '.join(AXES)}, as make_mesh gives it, got"
             f" {', '.join(map(str, mesh.axis_names))}."
+        )
+    if any(kind != AxisType.Auto for kind in mesh.axis_types):
+        raise ValueError(
+            "mesh must have axes of the type Auto, as make_mesh gives it, got"
+            f" {', '.join(kind.name for kind in mesh.axis_types)}: the compiler chooses"
+            " the shardings inside a step."
         )
 
 
@@ -137,8 +144,8 @@ def array_shardings(tree: Any, mesh: Mesh) -> Any:
     return jax.tree.map(sharding, tree)
 
 
-def with_places(tree: Any, mesh: Mesh | None) -> Any:
-    """Shapes as :func:`jax.eval_shape` gives them, with the places of their arrays.
+def with_shardings(tree: Any, mesh: Mesh | None) -> Any:
+    """Shapes as :func:`jax.eval_shape` gives them, with the shardings of their arrays.
 
     Args:
       tree: of shapes.
@@ -153,9 +160,9 @@ def with_places(tree: Any, mesh: Mesh | None) -> Any:
 
     Examples:
       >>> import jax
-      >>> from inna_optax.training import make_mesh, with_places
+      >>> from inna_optax.training import make_mesh, with_shardings
       >>> kernel = jax.ShapeDtypeStruct((784, 30), float)
-      >>> tuple(with_places(kernel, make_mesh({"data": 1})).sharding.spec)
+      >>> tuple(with_shardings(kernel, make_mesh({"data": 1})).sharding.spec)
       (None, 'model')
     """
     if mesh is None:
@@ -170,36 +177,37 @@ def with_places(tree: Any, mesh: Mesh | None) -> Any:
     )
 
 
-def place(tree: Any, mesh: Mesh | None) -> Any:
-    """Inside a compiled function: the arrays of a run, held to their places."""
+def constrain_state(tree: Any, mesh: Mesh | None) -> Any:
+    """Inside a compiled function: the arrays of a run, with their shardings."""
     if mesh is None:
         return tree
     return jax.lax.with_sharding_constraint(tree, array_shardings(tree, mesh))
 
 
-def split(examples: Any, mesh: Mesh | None) -> Any:
-    """Inside a compiled function: arrays of examples, held apart along ``data``."""
+def constrain_batch(examples: Any, mesh: Mesh | None) -> Any:
+    """Inside a compiled function: arrays of examples, split along ``data``."""
     if mesh is None:
         return examples
     along_data = NamedSharding(mesh, PartitionSpec("data"))
     return jax.lax.with_sharding_constraint(examples, along_data)
 
 
-def put_examples(array: Any, mesh: Mesh | None) -> jax.Array:
-    """An array of examples on the device, or a part of it on each.
+def put_examples(examples: Any, mesh: Mesh | None) -> Any:
+    """Arrays of examples on the device, or a part of each on each device.
 
-    Along ``data`` if its size divides their number, else all examples everywhere.  Each
-    process is given the whole array and puts the parts of its own devices.
+    They are split along ``data`` if its size divides their number, else all examples
+    are on every device.  Each process is given the whole arrays and puts the parts of
+    its own devices.
 
     Args:
-      array: of shape (examples, ...).
+      examples: a pytree of arrays of shape (examples, ...).
       mesh: from :func:`make_mesh`; None for the default device.
 
     Returns:
       The same numbers, on the devices.
 
     Raises:
-      TypeError: if ``array`` is not an array of examples, or ``mesh`` not a mesh.
+      TypeError: if a leaf is not an array of examples, or ``mesh`` not a mesh.
       ValueError: if the mesh has not the axes ``data`` and ``model``.
 
     Examples:
@@ -209,16 +217,21 @@ def put_examples(array: Any, mesh: Mesh | None) -> jax.Array:
       >>> tuple(images.sharding.spec)
       ('data',)
     """
-    if not getattr(array, "ndim", 0):
-        raise TypeError(
-            f"array must be an array of shape (examples, ...), got {shown(array)}."
+    if mesh is not None:
+        check_mesh(mesh)
+
+    def put(array: Any) -> jax.Array:
+        if not getattr(array, "ndim", 0):
+            raise TypeError(
+                f"examples must be arrays of shape (examples, ...), got {shown(array)}."
+            )
+        if mesh is None:
+            return jax.device_put(array)
+        divides = len(array) % mesh.shape["data"] == 0
+        spec = PartitionSpec("data") if divides else PartitionSpec()
+        array = np.asarray(array)
+        return jax.make_array_from_callback(
+            array.shape, NamedSharding(mesh, spec), array.__getitem__
         )
-    if mesh is None:
-        return jax.device_put(array)
-    check_mesh(mesh)
-    divides = len(array) % mesh.shape["data"] == 0
-    spec = PartitionSpec("data") if divides else PartitionSpec()
-    array = np.asarray(array)
-    return jax.make_array_from_callback(
-        array.shape, NamedSharding(mesh, spec), array.__getitem__
-    )
+
+    return jax.tree.map(put, examples)

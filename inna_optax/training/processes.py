@@ -1,7 +1,7 @@
 """Several processes that train one run together, joined by ``jax.distributed``.
 
-All run the same program; what each would decide by its own clock or signals they must
-decide together, or one waits for ever for another.
+All run the same program.  What each would decide by its own clock or signals they
+decide together; otherwise processes deadlock.
 """
 
 import jax
@@ -29,6 +29,6 @@ def largest(value: int) -> int:
 
 
 def wait_for_all(where: str) -> None:
-    """Returns when all processes have come to the place of that name."""
+    """Returns when all processes have reached the barrier of that name."""
     if jax.process_count() > 1:
         multihost_utils.sync_global_devices(where)

@@ -1,12 +1,13 @@
 """A run as pure functions: start, train, evaluate.
 
-A run is a function of its hyperparameters and its seed: an epoch is one compiled loop
-over a permutation drawn from the seed's key folded with the epoch, so that nothing
-but the arrays of :class:`Run`, and how many updates made them, has to be kept to go
-on.  The loop's bounds are arguments: an epoch can be run whole or in parts, between
-which a caller shows progress or stops, and the bits are the same.
+A run is a function of its hyperparameters and its seed.  An epoch is one compiled loop
+over a permutation of the examples, drawn from the seed's key and the epoch's number.
+To continue a run it is therefore enough to know the arrays of :class:`Run` and how many
+updates made them.  The loop's bounds are arguments: an epoch can be run whole or in
+parts, between which a caller shows progress or stops, and the bits are the same.
 """
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ import optax
 from jax.sharding import Mesh
 
 from inna_optax.training.arguments import check_type
-from inna_optax.training.mesh import check_mesh, place, split
+from inna_optax.training.mesh import check_mesh, constrain_batch, constrain_state
 from inna_optax.training.task import PyTree, Task
 from inna_optax.transforms._hyperparameters import as_count
 
@@ -24,12 +25,10 @@ Hyperparameters = Mapping[str, Any]
 
 
 class Arrays(NamedTuple):
-    """The data, on the device."""
+    """The data, on the device: pytrees of arrays of shape (examples, ...)."""
 
-    train_images: jax.Array  # uint8, (examples, height, width, channels)
-    train_labels: jax.Array  # int32, (examples,)
-    test_images: jax.Array
-    test_labels: jax.Array
+    train: PyTree
+    test: PyTree
 
 
 class Run(NamedTuple):
@@ -46,15 +45,20 @@ class Program(NamedTuple):
 
     # seed, hyperparameters -> Run
     start: Callable[[jax.Array, Hyperparameters], Run]
-    # run, hyperparameters, data, epoch, first, last -> the run after the updates
-    # first <= i < last of that epoch, and the mean of their losses
+    # run, hyperparameters, training examples, epoch, first, last -> the run after the
+    # updates first <= i < last of that epoch, and the mean of their losses
     train: Callable[..., tuple[Run, jax.Array]]
-    # run, images, labels, first -> for each metric its sum over the examples from
-    # `first` on, `evaluation_batch` of them or as many as there are
-    evaluate: Callable[[Run, jax.Array, jax.Array, jax.Array], dict[str, jax.Array]]
+    # run, examples, first, last -> each metric's sum over the examples of a batch, in
+    # an array of shape (batches,), zero but for first <= batch < last
+    evaluate: Callable[..., dict[str, jax.Array]]
     gradient_evaluations_per_epoch: int
     evaluation_batch: int
     mesh: Mesh | None  # the devices, None for the default one
+
+
+def count_examples(examples: PyTree) -> int:
+    """The number of examples in a pytree of arrays of shape (examples, ...)."""
+    return len(jax.tree.leaves(examples)[0])
 
 
 def make_program(
@@ -69,6 +73,12 @@ def make_program(
 ) -> Program:
     """The functions of one run.
 
+    The seed's key is split once: one part initializes the network, the other gives the
+    permutation of each epoch and the random numbers of each mini-batch.  A mini-batch
+    that is used several times is used with the same random numbers each time, so with
+    the same dropout mask: the gradients then belong to one function, and their
+    difference measures its curvature.
+
     Args:
       task: what is trained.
       make_solver: makes the optimizer from hyperparameters, which may be traced.
@@ -77,9 +87,9 @@ def make_program(
         permutation that fills no batch is left out.
       uses_per_batch: gradient steps made on a mini-batch before the next is drawn, in
         [1, inf): 2 for Step-Tuned SGD, and for all in the experiment of Figure 4.5.
-        Each is a forward and a backward pass in training mode: with dropout each
-        draws its own mask, with batch normalization each moves the running averages,
-        so that a mini-batch used twice counts twice in them.
+        Each is a forward and a backward pass in training mode.  Batch normalization
+        moves its running averages in each, so that a mini-batch used twice counts
+        twice in them.
       evaluation_batch: examples evaluated at once, in [1, inf).
       mesh: the devices, from :func:`.make_mesh`; the default device if None.  Along
         its axis ``data`` a mini-batch is split, along ``model`` the parameters are,
@@ -91,7 +101,7 @@ def make_program(
     Raises:
       TypeError: if an argument is not of its type.
       ValueError: if a number is outside its range, ``batch_size`` is not a multiple of
-        the number of parts that the mesh makes of it, or the mesh has other axes.
+        the mesh's axis ``data``, or the mesh has other axes.
     """
     check_type("task", task, Task)
     if not callable(make_solver):
@@ -116,61 +126,77 @@ def make_program(
     gradient = jax.value_and_grad(task.loss, has_aux=True)
 
     def start(seed: jax.Array, hyperparameters: Hyperparameters) -> Run:
-        params, model_state = task.init(jax.random.key(seed))
+        init_key, _ = jax.random.split(jax.random.key(seed))
+        params, model_state = task.init(init_key)
         opt_state = make_solver(hyperparameters).init(params)
         # A copy: a run is donated, the caller's seed is not.
         run = Run(jnp.array(seed, jnp.uint32), params, opt_state, model_state)
-        return place(run, mesh)
+        return constrain_state(run, mesh)
 
     def train(
         run: Run,
         hyperparameters: Hyperparameters,
-        data: Arrays,
+        data: PyTree,
         epoch: jax.Array,
         first: jax.Array,
         last: jax.Array,
     ) -> tuple[Run, jax.Array]:
         solver = make_solver(hyperparameters)
-        order_key, step_key = jax.random.split(
-            jax.random.fold_in(jax.random.key(run.seed), epoch)
-        )
+        _, train_key = jax.random.split(jax.random.key(run.seed))
+        order_key, batch_key = jax.random.split(jax.random.fold_in(train_key, epoch))
         order = jax.random.permutation(order_key, examples)
         batches = order[: batches_per_epoch * batch_size].reshape(-1, batch_size)
 
         def update(count: jax.Array, carry: tuple[Run, jax.Array]) -> Any:
             run, total = carry
-            batch = batches[count // uses_per_batch]
+            number = count // uses_per_batch
             (loss, model_state), grads = gradient(
                 run.params,
                 run.model_state,
-                split(data.train_images[batch], mesh),
-                split(data.train_labels[batch], mesh),
-                jax.random.fold_in(step_key, count),
+                _examples_at(data, batches[number], mesh),
+                jax.random.fold_in(batch_key, number),
             )
             updates, opt_state = solver.update(grads, run.opt_state, run.params)
             params = optax.apply_updates(run.params, updates)
-            run = place(Run(run.seed, params, opt_state, model_state), mesh)
-            return run, total + loss.astype(total.dtype)
+            run = Run(run.seed, params, opt_state, model_state)
+            return constrain_state(run, mesh), total + loss.astype(total.dtype)
 
         run, total = jax.lax.fori_loop(first, last, update, (run, jnp.zeros(())))
-        return run, total / (last - first)
+        return run, total / jnp.asarray(last - first, total.dtype)
 
     def evaluate(
-        run: Run, images: jax.Array, labels: jax.Array, first: jax.Array
+        run: Run, data: PyTree, first: jax.Array, last: jax.Array
     ) -> dict[str, jax.Array]:
-        count = len(labels)
-        size = min(evaluation_batch, count)
-        indices = first + jnp.arange(size + -size % parts)
-        # Beyond the last example stand copies of it, which weigh nothing.
-        batch, weights = jnp.minimum(indices, count - 1), indices < count
-        metrics = task.metrics(
-            run.params,
-            run.model_state,
-            split(images[batch], mesh),
-            split(labels[batch], mesh),
+        count = count_examples(data)
+        size = min(evaluation_batch, count + -count % parts)
+        penalty = task.penalty(run.params)
+
+        def sums_of(number: jax.Array) -> dict[str, jax.Array]:
+            indices = number * size + jnp.arange(size)
+            # Beyond the last example stand copies of it, which weigh nothing.
+            batch = _examples_at(data, jnp.minimum(indices, count - 1), mesh)
+            metrics = task.metrics(run.params, run.model_state, batch)
+            values = {
+                **metrics,
+                "data_loss": metrics["loss"],
+                "loss": metrics["loss"] + penalty,
+            }
+            return {
+                name: jnp.sum(jnp.where(indices < count, value.astype(float), 0.0))
+                for name, value in values.items()
+            }
+
+        shapes = jax.eval_shape(sums_of, jnp.int32(0))
+        batches = -(-count // size)
+        totals = {k: jnp.zeros(batches, x.dtype) for k, x in shapes.items()}
+        return jax.lax.fori_loop(
+            first,
+            last,
+            lambda i, totals: {
+                k: totals[k].at[i].set(x) for k, x in sums_of(i).items()
+            },
+            totals,
         )
-        metrics["loss"] = metrics["loss"] + task.penalty(run.params)
-        return {name: jnp.sum(weights * value) for name, value in metrics.items()}
 
     return Program(
         # On a mesh compiled as a whole, so that no device ever holds all of it.
@@ -183,10 +209,16 @@ def make_program(
     )
 
 
+def _examples_at(data: PyTree, indices: jax.Array, mesh: Mesh | None) -> PyTree:
+    return jax.tree.map(lambda array: constrain_batch(array[indices], mesh), data)
+
+
+@functools.lru_cache(maxsize=32)
 def vectorize(program: Program) -> Program:
     """The same functions for many runs at once: a leading axis of seeds and values.
 
-    Seeds, and each array of the hyperparameters, then have shape (runs,).
+    Seeds, and each array of the hyperparameters, then have shape (runs,).  The same
+    program gives the same functions again, so that they compile once.
 
     Raises:
       TypeError: if ``program`` is not a :class:`Program`.

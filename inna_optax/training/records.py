@@ -12,14 +12,14 @@ from typing import Any
 from inna_optax.training.arguments import as_path, check_type
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """`value` as JSON has it; a number that is not finite becomes null."""
     if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
+        return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
+        return [plain(v) for v in value]
     if hasattr(value, "tolist"):  # NumPy and JAX arrays and scalars
-        return _plain(value.tolist())
+        return plain(value.tolist())
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
@@ -28,9 +28,12 @@ def _plain(value: Any) -> Any:
 def first_difference(
     found: Mapping[str, Any], wanted: Mapping[str, Any]
 ) -> tuple[str, Any, Any] | None:
-    """The first key that two records differ in, with both values; None if in none."""
-    found, wanted = _plain(found), _plain(wanted)
-    for key in {**wanted, **found}:
+    """The first of the wanted keys that `found` has otherwise; None if there is none.
+
+    With both values; what else `found` holds is not looked at.
+    """
+    found, wanted = plain(found), plain(wanted)
+    for key in wanted:
         if found.get(key) != wanted.get(key):
             return key, found.get(key), wanted.get(key)
     return None
@@ -64,7 +67,32 @@ def write_json(path: str | os.PathLike[str], record: Mapping[str, Any]) -> None:
     """
     path = as_path("path", path)
     check_type("record", record, Mapping)
-    _write(path, json.dumps(_plain(record), indent=2, allow_nan=False) + "\n")
+    _write(path, json.dumps(plain(record), indent=2, allow_nan=False) + "\n")
+
+
+def append_history(
+    path: str | os.PathLike[str], rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """Appends rows to the history at `path`, which :func:`write_history` wrote.
+
+    What was written survives the process, however it ends.
+
+    Raises:
+      TypeError: if `path` is not a path.
+      OSError: if it cannot be written.
+    """
+    path = as_path("path", path)
+    with path.open("a", encoding="utf-8", newline="") as file:
+        file.write(_csv(rows, header=False))
+
+
+def _csv(rows: Sequence[Mapping[str, Any]], *, header: bool) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    if header:
+        writer.writeheader()
+    writer.writerows(plain(row) for row in rows)
+    return text.getvalue()
 
 
 def write_history(
@@ -80,8 +108,4 @@ def write_history(
     path = as_path("path", path)
     if not history:
         raise ValueError(f"history must have at least one row, got {history!r}.")
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(history[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(_plain(row) for row in history)
-    _write(path, text.getvalue())
+    _write(path, _csv(history, header=True))

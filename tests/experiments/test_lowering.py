@@ -5,21 +5,23 @@ import jax.export
 import jax.numpy as jnp
 import pytest
 
-from inna_optax.experiments.catalogue.contenders import OPTIMIZERS
+from inna_optax.experiments.catalogue.contenders import CONTENDERS
 from inna_optax.experiments.catalogue.problems import PROBLEMS
-from inna_optax.experiments.running.setting import open_problem, program_for
+from inna_optax.experiments.running.setting import open_setting, program_for
 
 
 @pytest.mark.parametrize("platform", ["cuda", "rocm", "tpu"])
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", CONTENDERS)
 def test_an_epoch_lowers_for(optimizer, platform):
-    problem, entry = PROBLEMS["digits"], OPTIMIZERS[optimizer]
-    setting = open_problem(problem, problem.desk)
+    problem, entry = PROBLEMS["digits"], CONTENDERS[optimizer]
+    setting = open_setting(problem, problem.desk)
     program = program_for(setting, entry, problem.protocol.decay)
     hyperparameters = {"learning_rate": 0.1, **entry.defaults}
     run = jax.eval_shape(program.start, jnp.uint32(0), hyperparameters)
     train = jax.jit(
         lambda run, data: program.train(run, hyperparameters, data, 0, 0, 44)
     )
-    lowered = train.trace(run, setting.arrays).lower(lowering_platforms=(platform,))
+    lowered = train.trace(run, setting.arrays.train).lower(
+        lowering_platforms=(platform,)
+    )
     assert "stablehlo.while" in lowered.as_text()

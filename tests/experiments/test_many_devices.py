@@ -7,11 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from inna_optax.experiments.catalogue.contenders import OPTIMIZERS
+from inna_optax.experiments.catalogue.contenders import CONTENDERS
 from inna_optax.experiments.catalogue.problems import PROBLEMS
 from inna_optax.experiments.errors import UserError
-from inna_optax.experiments.running.setting import open_problem, program_for
-from inna_optax.training import array_shardings, fit, make_mesh, with_places
+from inna_optax.experiments.running.setting import open_setting, program_for
+from inna_optax.training import array_shardings, fit, make_mesh, with_shardings
 
 MESHES = [{"data": 8}, {"model": 8}, {"data": 4, "model": 2}]
 # Examples of a mini-batch on each of the devices along `data`: no size of a kernel.
@@ -20,18 +20,18 @@ EACH = 12
 
 def open_on(name, mesh, folder=None, **options):
     problem = PROBLEMS[name]
-    return open_problem(problem, problem.paper, data_dir=folder, mesh=mesh, **options)
+    return open_setting(problem, problem.paper, data_dir=folder, mesh=mesh, **options)
 
 
 def compiled_epoch(setting, optimizer):
     """The compiled function of some updates, and the shapes of its run."""
-    entry = OPTIMIZERS[optimizer]
+    entry = CONTENDERS[optimizer]
     program = program_for(setting, entry, setting.problem.protocol.decay)
     values = {"learning_rate": entry.learning_rate, **entry.defaults}
     run = jax.eval_shape(program.start, np.uint32(0), values)
-    placed = with_places(run, setting.mesh)
+    placed = with_shardings(run, setting.mesh)
     train = jax.jit(program.train, donate_argnums=0)
-    return train.lower(placed, values, setting.arrays, 0, 0, 2).compile(), run
+    return train.lower(placed, values, setting.arrays.train, 0, 0, 2).compile(), run
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def compiled_epoch(setting, optimizer):
     ids=str,
 )
 def test_records_are_those_of_one_device(sizes, optimizer):
-    entry = OPTIMIZERS[optimizer]
+    entry = CONTENDERS[optimizer]
     values = {"learning_rate": entry.learning_rate, **entry.defaults}
     histories = []
     for mesh in (None, make_mesh(sizes)):
@@ -88,7 +88,7 @@ def test_no_kernel_is_gathered(name, sizes, data_folder):
 @pytest.mark.parametrize("optimizer", ["inna", "innaprop", "step_tuned_sgd", "adam"])
 def test_params_and_state_stay_in_their_places(optimizer):
     setting = open_on("digits", make_mesh({"data": 4, "model": 2}))
-    entry = OPTIMIZERS[optimizer]
+    entry = CONTENDERS[optimizer]
     values = {"learning_rate": entry.learning_rate, **entry.defaults}
     program = program_for(setting, entry, setting.problem.protocol.decay)
     run = program.start(np.uint32(0), values)
@@ -98,7 +98,7 @@ def test_params_and_state_stay_in_their_places(optimizer):
             jax.tree.leaves(run), jax.tree.leaves(wanted), strict=True
         ):
             assert x.sharding.is_equivalent_to(sharding, x.ndim)
-        run, _ = jax.jit(program.train)(run, values, setting.arrays, 0, 0, 3)
+        run, _ = jax.jit(program.train)(run, values, setting.arrays.train, 0, 0, 3)
     kernel = jax.tree.leaves(run.params)[1]
     assert kernel.addressable_shards[0].data.size * 2 == kernel.size
 
@@ -107,7 +107,7 @@ def memory_of_a_device(name, sizes, folder):
     """Bytes of what stays between the updates, data apart, and of temporaries."""
     setting = open_on(name, make_mesh(sizes), folder, batch_size=128)
     compiled, _ = compiled_epoch(setting, "inna")
-    used = (setting.arrays.train_images, setting.arrays.train_labels)
+    used = jax.tree.leaves(setting.arrays.train)
     data = sum(x.addressable_shards[0].data.nbytes for x in used)
     memory = compiled.memory_analysis()
     return memory.argument_size_in_bytes - data, memory.temp_size_in_bytes
@@ -129,29 +129,24 @@ def test_activations_of_a_device_are_one_part(data_folder):
 
 
 def test_a_batch_that_cannot_be_parted():
-    with pytest.raises(UserError, match=r"multiple of the 8 parts .*, got 30"):
+    with pytest.raises(UserError, match=r"must be a multiple of 8, .*, got 30"):
         open_on("digits", make_mesh({"data": 8}), batch_size=30)
     setting = open_on("digits", None, batch_size=30)
     with pytest.raises(ValueError, match="mesh's data axis, 8, got 30"):
         program_for(
-            setting._replace(mesh=make_mesh({"data": 8})), OPTIMIZERS["inna"], None
+            setting._replace(mesh=make_mesh({"data": 8})), CONTENDERS["inna"], None
         )
 
 
 def test_evaluation_counts_every_example_once():
     """Though the last batch of 504 is filled up with examples that weigh nothing."""
     setting = open_on("digits", make_mesh({"data": 8}))
-    program = program_for(setting, OPTIMIZERS["inna"], None)
-    values = {"learning_rate": 0.1, **OPTIMIZERS["inna"].defaults}
+    program = program_for(setting, CONTENDERS["inna"], None)
+    values = {"learning_rate": 0.1, **CONTENDERS["inna"].defaults}
     run = program.start(jnp.uint32(0), values)
-    images, labels = setting.arrays.test_images, setting.arrays.test_labels
-    sums = [
-        program.evaluate(run, images, labels, first)["loss"]
-        for first in range(0, len(labels), program.evaluation_batch)
-    ]
-    alone = program_for(setting._replace(mesh=None), OPTIMIZERS["inna"], None)
-    whole = [
-        alone.evaluate(run, images, labels, first)["loss"]
-        for first in range(0, len(labels), alone.evaluation_batch)
-    ]
-    np.testing.assert_allclose(sum(sums), sum(whole), rtol=1e-5)
+    alone = program_for(setting._replace(mesh=None), CONTENDERS["inna"], None)
+    for examples in (setting.arrays.train, setting.arrays.test):
+        batches = -(-len(examples["labels"]) // 500)
+        sums = program.evaluate(run, examples, 0, batches)["loss"]
+        whole = alone.evaluate(run, examples, 0, batches)["loss"]
+        np.testing.assert_allclose(sums.sum(), whole.sum(), rtol=1e-5)

@@ -29,7 +29,7 @@ PYTREES = {  # any object is one
     ("lyapunov_min", "velocity"),
     ("lyapunov_max", "velocity"),
     ("array_shardings", "tree"),
-    ("with_places", "tree"),
+    ("with_shardings", "tree"),
     ("fit", "hyperparameters"),  # whatever the user's make_solver reads
 }
 

@@ -2,7 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.sharding import PartitionSpec
+from jax.sharding import AxisType, PartitionSpec
 
 from inna_optax import inna, innaprop, step_tuned_sgd
 from inna_optax.training import array_shardings, make_mesh, put_examples
@@ -61,3 +61,10 @@ def test_examples_are_parted_where_their_number_allows(count, each):
     put = put_examples(images, make_mesh({"data": 4, "model": 2}))
     np.testing.assert_array_equal(put, images)
     assert {shard.data.shape[0] for shard in put.addressable_shards} == {each}
+
+
+def test_a_mesh_with_explicit_axes_is_refused():
+    """`jax.make_mesh` makes such by default."""
+    mesh = jax.make_mesh((2, 2), ("data", "model"), (AxisType.Explicit,) * 2)
+    with pytest.raises(ValueError, match="type Auto, as make_mesh gives it, got Expl"):
+        put_examples(np.zeros((4, 2)), mesh)

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from inna_optax.training import write_history, write_json
+from inna_optax.training import append_history, write_history, write_json
 
 
 def test_json_is_strict_and_plain(tmp_path):
@@ -27,3 +27,10 @@ def test_history_is_csv(tmp_path):
         tmp_path / "h.csv", [{"epoch": 0, "loss": 1.5}, {"epoch": 1, "loss": 1}]
     )
     assert (tmp_path / "h.csv").read_text() == "epoch,loss\n0,1.5\n1,1\n"
+
+
+def test_rows_are_appended(tmp_path):
+    path = tmp_path / "h.csv"
+    write_history(path, [{"epoch": 0, "loss": 1.5}])
+    append_history(path, [{"epoch": 1, "loss": float("nan")}, {"epoch": 2, "loss": 1}])
+    assert path.read_text() == "epoch,loss\n0,1.5\n1,\n2,1\n"

@@ -1,9 +1,11 @@
-"""The optimizers that are compared, as the experiments see them."""
+"""The contenders: the optimizers that are compared, as the experiments see them."""
 
 import types
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 import optax
 
 import inna_optax
@@ -16,7 +18,7 @@ class Decay(NamedTuple):
     each: str  # what q counts: "epoch" or "update"
 
 
-class Optimizer(NamedTuple):
+class Contender(NamedTuple):
     """An optimizer as the experiments see it."""
 
     name: str
@@ -38,8 +40,7 @@ class Optimizer(NamedTuple):
     ) -> optax.GradientTransformation:
         """The transformation, from values that may be traced.
 
-        The learning rate of an optimizer that has none fall is constant whatever
-        `decay` says.
+        If `decays` is False the learning rate is constant, whatever `decay` says.
         """
         others = dict(hyperparameters)
         rate = others.pop("learning_rate")
@@ -53,18 +54,35 @@ class Optimizer(NamedTuple):
         return self.make(rate, **others)
 
 
-OPTIMIZERS = {
-    optimizer.name: optimizer
-    for optimizer in (
-        Optimizer(
+def scale_by_adagrad(eps: float = 1e-7) -> optax.GradientTransformation:
+    """AdaGrad's scaling (1.30): epsilon outside the root, sums that start from zero.
+
+    As in Keras, with which chapter 2 was run, epsilon's default included, and in
+    PyTorch.  `optax.scale_by_rss` adds epsilon inside the root, where it is a thousand
+    times as large.
+    """
+
+    def update(grads: Any, sums: Any, params: Any = None) -> tuple[Any, Any]:
+        del params
+        sums = jax.tree.map(lambda g, s: s + g * g, grads, sums)
+        scaled = jax.tree.map(lambda g, s: g / (jnp.sqrt(s) + eps), grads, sums)
+        return scaled, sums
+
+    return optax.GradientTransformation(optax.tree.zeros_like, update)
+
+
+CONTENDERS = {
+    contender.name: contender
+    for contender in (
+        Contender(
             "inna",
             "INNA",
             inna_optax.inna,
-            defaults={"alpha": 0.5, "beta": 0.1},
+            defaults={"alpha": 0.5, "beta": 0.1, "initial_speed": 1.0},
             decays=True,
             learning_rate=0.1,
         ),
-        Optimizer(
+        Contender(
             "step_tuned_sgd",
             "Step-Tuned SGD",
             lambda rate, **others: inna_optax.step_tuned_sgd(
@@ -75,7 +93,7 @@ OPTIMIZERS = {
             uses_per_batch=2,
             learning_rate=0.1,
         ),
-        Optimizer(
+        Contender(
             "sgd",
             "SGD",
             optax.sgd,
@@ -83,7 +101,7 @@ OPTIMIZERS = {
             decays=True,
             learning_rate=0.1,
         ),
-        Optimizer(
+        Contender(
             "adam",
             "Adam",
             optax.adam,
@@ -92,26 +110,28 @@ OPTIMIZERS = {
             learning_rate=1e-3,
             ranges={"b1": "[0, 1)", "b2": "[0, 1)"},
         ),
-        Optimizer(
+        Contender(
             "rmsprop",
             "RMSprop",
-            # PyTorch's default, with which the thesis's experiments were run.
-            optax.rmsprop,
+            # As in (1.31) and in PyTorch, with which chapter 4 was run: epsilon outside
+            # the root, and PyTorch's decay.
+            lambda rate, **others: optax.rmsprop(rate, eps_in_sqrt=False, **others),
             defaults={"decay": 0.99},
             decays=False,
             learning_rate=1e-3,
             ranges={"decay": "[0, 1)"},
         ),
-        Optimizer(
+        Contender(
             "adagrad",
             "AdaGrad",
-            # From zero, as in Keras, with which chapter 2's experiments were run.
-            lambda rate: optax.adagrad(rate, initial_accumulator_value=0.0),
+            lambda rate: optax.chain(
+                scale_by_adagrad(), optax.scale_by_learning_rate(rate)
+            ),
             defaults={},
             decays=False,
             learning_rate=1e-2,
         ),
-        Optimizer(
+        Contender(
             "innaprop",
             "INNAprop",
             inna_optax.innaprop,
@@ -123,5 +143,5 @@ OPTIMIZERS = {
 }
 
 HYPERPARAMETERS = tuple(
-    dict.fromkeys(name for entry in OPTIMIZERS.values() for name in entry.defaults)
+    dict.fromkeys(name for entry in CONTENDERS.values() for name in entry.defaults)
 )

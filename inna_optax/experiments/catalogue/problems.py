@@ -1,12 +1,10 @@
 """The problems, as declarative records: a new one is an entry, not a code path."""
 
+import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from inna_optax.experiments.catalogue.protocols import CHAPTER_2, CHAPTER_4, Protocol
-
-if TYPE_CHECKING:
-    from inna_optax.data import Dataset
 
 # How the data sets are called above a figure.
 DATASETS = {
@@ -27,6 +25,17 @@ class Scale(NamedTuple):
     test_examples: int | None = None
 
 
+class DataFacts(NamedTuple):
+    """What is known of a data set, apart from its arrays."""
+
+    name: str
+    train_examples: int
+    test_examples: int
+    image_shape: tuple[int, ...]  # (height, width, channels)
+    classes: int
+    maximum: int  # the value of a white pixel
+
+
 class Problem(NamedTuple):
     """One training problem: data, network, objective, and the published setting."""
 
@@ -34,7 +43,7 @@ class Problem(NamedTuple):
     title: str  # the network, as it stands above a figure
     datasets: tuple[str, ...]  # the published one, and others that fit
     # Networks are imported when asked for: the table is read without any.
-    network: "Callable[[Dataset, Any], Any]"  # data set, nnx.Rngs -> module
+    network: Callable[[DataFacts, Any], Any]  # facts, nnx.Rngs -> module
     objective: str  # "cross-entropy" or "mean square"
     protocol: Protocol
     batch_size: int
@@ -44,56 +53,55 @@ class Problem(NamedTuple):
     weight_decay: float = 0.0  # lambda of section 4.5.1
 
 
-def _mlp(dataset: "Dataset", rngs: Any) -> Any:
+def _mlp(facts: DataFacts, rngs: Any) -> Any:
     from inna_optax.zoo import MLP
 
-    pixels = dataset.train_images[0].size
-    return MLP(pixels, (64, 32), dataset.classes, rngs=rngs)
+    pixels = math.prod(facts.image_shape)
+    return MLP(pixels, (64, 32), facts.classes, rngs=rngs)
 
 
-def _nin(dataset: "Dataset", rngs: Any) -> Any:
+def _nin(facts: DataFacts, rngs: Any) -> Any:
     from inna_optax.zoo import NiN
 
-    return NiN(dataset.classes, dataset.train_images.shape[1:], rngs=rngs)
+    return NiN(facts.classes, facts.image_shape, rngs=rngs)
 
 
-def _nin_chapter_4(dataset: "Dataset", rngs: Any) -> Any:
+def _nin_chapter_4(facts: DataFacts, rngs: Any) -> Any:
     import jax
 
     from inna_optax.zoo import NiN, batch_norm
 
     return NiN(
-        dataset.classes,
-        dataset.train_images.shape[1:],
+        facts.classes,
+        facts.image_shape,
         activation=jax.nn.elu,
         normalization=batch_norm,
         rngs=rngs,
     )
 
 
-def _resnet(dataset: "Dataset", rngs: Any) -> Any:
+def _resnet(facts: DataFacts, rngs: Any) -> Any:
     from inna_optax.zoo import ResNet20
 
-    return ResNet20(dataset.classes, dataset.train_images.shape[1:], rngs=rngs)
+    return ResNet20(facts.classes, facts.image_shape, rngs=rngs)
 
 
-def _autoencoder(dataset: "Dataset", rngs: Any) -> Any:
+def _autoencoder(facts: DataFacts, rngs: Any) -> Any:
     from inna_optax.zoo import AutoEncoder
 
-    return AutoEncoder(dataset.train_images.shape[1:], rngs=rngs)
+    return AutoEncoder(facts.image_shape, rngs=rngs)
 
 
-def _lenet(dataset: "Dataset", rngs: Any) -> Any:
+def _lenet(facts: DataFacts, rngs: Any) -> Any:
     from inna_optax.zoo import LeNet
 
-    return LeNet(dataset.classes, dataset.train_images.shape[1:], rngs=rngs)
+    return LeNet(facts.classes, facts.image_shape, rngs=rngs)
 
 
-def _lenet_normalized(dataset: "Dataset", rngs: Any) -> Any:
+def _lenet_normalized(facts: DataFacts, rngs: Any) -> Any:
     from inna_optax.zoo import LeNet, batch_norm
 
-    shape = dataset.train_images.shape[1:]
-    return LeNet(dataset.classes, shape, normalization=batch_norm, rngs=rngs)
+    return LeNet(facts.classes, facts.image_shape, normalization=batch_norm, rngs=rngs)
 
 
 def _chapter_2(dataset: str) -> Problem:
@@ -115,7 +123,7 @@ def _chapter_2(dataset: str) -> Problem:
 def _table_4_1(
     name: str,
     title: str,
-    network: "Callable[[Dataset, Any], Any]",
+    network: Callable[[DataFacts, Any], Any],
     *datasets: str,
     epochs: int,
     desk: Scale,

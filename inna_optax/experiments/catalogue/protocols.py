@@ -11,7 +11,7 @@ import types
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from inna_optax.experiments.catalogue.contenders import OPTIMIZERS, Decay, Optimizer
+from inna_optax.experiments.catalogue.contenders import CONTENDERS, Contender, Decay
 
 Hyperparameters = Mapping[str, float]
 
@@ -19,68 +19,90 @@ Hyperparameters = Mapping[str, float]
 LEARNING_RATES = (1e-4, 1e-3, 1e-2, 1e-1, 1e0)
 
 
+NOTHING: Hyperparameters = types.MappingProxyType({})
+
+
 class Entry(NamedTuple):
     """What a comparison compares: an optimizer, its grid and its schedule."""
 
     name: str  # as in file names
     label: str  # as in legends
-    optimizer: Optimizer
-    search: Mapping[str, tuple[float, ...]]  # grid beside that of the learning rate
+    optimizer: Contender
+    search: tuple[Hyperparameters, ...]  # what is tried with each learning rate
     decay: Decay | None
-    fixed: Hyperparameters = types.MappingProxyType(
-        {}
-    )  # not at the optimizer's defaults
+    fixed: Hyperparameters = NOTHING  # beside the optimizer's defaults
 
     def grid(self) -> list[dict[str, float]]:
         """All points of the grid, each with every hyperparameter."""
-        axes = {"learning_rate": LEARNING_RATES, **self.search}
         return [
             {
+                "learning_rate": rate,
                 **self.optimizer.defaults,
                 **self.fixed,
-                **dict(zip(axes, values, strict=True)),
+                **others,
             }
-            for values in itertools.product(*axes.values())
+            for rate, others in itertools.product(LEARNING_RATES, self.search)
         ]
+
+    @property
+    def searched(self) -> list[str]:
+        """The names of what the grid varies."""
+        return list(dict.fromkeys(["learning_rate", *self.search[0]]))
 
 
 class Protocol(NamedTuple):
     """How a chapter compares."""
 
     optimizers: tuple[str, ...]
-    search: Mapping[str, Mapping[str, tuple[float, ...]]]  # by optimizer
     decay: Decay  # of the optimizers whose learning rate falls
     search_share: float  # of the epochs, after which the grid is judged
     seeds: int
+    # By optimizer: what is tried with each learning rate, and what is set otherwise
+    # than by default.
+    search: Mapping[str, tuple[Hyperparameters, ...]] = types.MappingProxyType({})
+    fixed: Mapping[str, Hyperparameters] = types.MappingProxyType({})
+    search_seeds: int = 2  # over which a point of the grid is judged
 
     def entry(self, name: str) -> Entry:
         """The optimizer of that name, under this protocol."""
-        optimizer = OPTIMIZERS[name]
+        optimizer = CONTENDERS[name]
         decay = self.decay if optimizer.decays else None
-        return Entry(name, optimizer.label, optimizer, self.search.get(name, {}), decay)
+        return Entry(
+            name,
+            optimizer.label,
+            optimizer,
+            self.search.get(name, (NOTHING,)),
+            decay,
+            self.fixed.get(name, NOTHING),
+        )
 
 
-# Section 2.6.2.1, with the default initial speed of INNA.  "After fifteen epochs"; the
-# axes of its figures end at 200.
+# Section 2.6.2.1, with psi_0 as it is given there: INNA's default initial speed.
+# "After fifteen epochs"; the axes of its figures end at 200.
 CHAPTER_2 = Protocol(
     optimizers=("inna", "sgd", "adagrad", "adam"),
-    search={},
     decay=Decay(0.5, "update"),
     search_share=15 / 200,
     seeds=5,
 )
 
-# Section 4.5.1.  Of the values of nu, 5 is the same as 2 for Algorithm 3, whose steps
-# end at gamma_max = 2.
+# Section 4.5.1.  It was run in PyTorch, whose release of INNA starts from rest: with
+# initial_speed = beta the velocity starts at zero.  Section 4.8.2 assumes gamma_max >
+# nu and sets gamma_max to nu otherwise.
 CHAPTER_4 = Protocol(
     optimizers=("inna", "step_tuned_sgd", "sgd", "adam", "rmsprop"),
-    search={
-        "step_tuned_sgd": {"nu": (1.0, 2.0, 5.0)},
-        "adam": {"b1": (0.1, 0.5, 0.9, 0.99)},
-    },
     decay=Decay(0.5 + 0.001, "epoch"),
     search_share=0.1,
     seeds=3,
+    search={
+        "step_tuned_sgd": (
+            {"nu": 1.0},
+            {"nu": 2.0},
+            {"nu": 5.0, "gamma_max": 5.0},
+        ),
+        "adam": tuple({"b1": b1} for b1 in (0.1, 0.5, 0.9, 0.99)),
+    },
+    fixed={"inna": {"initial_speed": 0.1}},
 )
 
 

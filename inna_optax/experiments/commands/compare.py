@@ -24,14 +24,17 @@ from inna_optax.experiments.figures.comparison import (
 )
 from inna_optax.experiments.figures.style import save
 from inna_optax.experiments.running.folders import output_folder
-from inna_optax.experiments.running.grid import Point, Record, train_runs
-from inna_optax.experiments.running.progress import Bar, progress_bar
+from inna_optax.experiments.running.grid import Grid, Point, train_points
+from inna_optax.experiments.running.progress import progress_bar
 from inna_optax.experiments.running.provenance import provenance
+from inna_optax.experiments.running.records import METRICS, RunRecord
 from inna_optax.experiments.running.setting import Setting, program_for
-from inna_optax.experiments.running.stopping import Stop, stop_signals
+from inna_optax.experiments.running.stopping import stop_signals
 from inna_optax.training import Program, write_json
+from inna_optax.training.checkpoints import FORMAT
 
 SUMMARY, SEARCH, RUNS = "summary.json", "search", "runs"
+UNFINISHED = "unfinished"
 Summary = dict[str, Any]
 
 
@@ -40,6 +43,7 @@ def compare(
     entries: Sequence[Entry],
     *,
     seeds: int,
+    together: int | None,
     out: pathlib.Path | None,
     resume: bool,
     command: Sequence[str],
@@ -57,9 +61,8 @@ def compare(
             stop_signals(folder) as stop,
             progress_bar(setting.problem.name, total) as bar,
         ):
-            summary = run_comparison(
-                setting, entries, seeds=range(seeds), folder=folder, bar=bar, stop=stop
-            )
+            grid = Grid(setting, folder / UNFINISHED, bar, stop, together)
+            summary = run_comparison(grid, entries, seeds=range(seeds), folder=folder)
         write_json(folder / SUMMARY, {**summary, **provenance(command)})
         (picture, *_) = save(draw_comparisons([summary]), folder, "comparison")
     console.print(summary_table(summary))
@@ -75,6 +78,7 @@ def compare_problems(
     number: str,
     scale: str,
     settings: Mapping[str, Setting],
+    together: int | None,
     out: pathlib.Path | None,
     resume: bool,
     command: Sequence[str],
@@ -98,12 +102,10 @@ def compare_problems(
         with stop_signals(folder) as stop, progress_bar(stem, total) as bar:
             summaries = {
                 name: run_comparison(
-                    setting,
+                    Grid(setting, folder / name / UNFINISHED, bar, stop, together),
                     entries[name],
                     seeds=range(seeds[name]),
                     folder=folder / name,
-                    bar=bar,
-                    stop=stop,
                 )
                 for name, setting in settings.items()
             }
@@ -122,24 +124,24 @@ def compare_problems(
 
 def images_of(setting: Setting, entries: Sequence[Entry], seeds: int) -> int:
     """Of how many images a comparison computes gradients."""
-    per_pass = len(setting.dataset.train_labels) // setting.batch_size
+    per_pass = setting.facts.train_examples // setting.batch_size
     total = 0
     for entry in entries:
         uses = setting.uses_per_batch(entry.optimizer)
-        search = search_epochs_for(setting.problem.protocol, setting.epochs, uses)
-        passes = len(entry.grid()) * search + seeds * epochs_for(setting.epochs, uses)
+        protocol = setting.problem.protocol
+        search = search_epochs_for(protocol, setting.epochs, uses)
+        searched = len(entry.grid()) * min(protocol.search_seeds, seeds)
+        passes = searched * search + seeds * epochs_for(setting.epochs, uses)
         total += passes * per_pass * uses * setting.batch_size
     return total
 
 
 def run_comparison(
-    setting: Setting,
+    grid: Grid,
     entries: Sequence[Entry],
     *,
     seeds: Sequence[int],
     folder: pathlib.Path,
-    bar: Bar,
-    stop: Stop,
 ) -> Summary:
     """Runs what is not in `folder` yet, and sums up all.
 
@@ -147,19 +149,19 @@ def run_comparison(
       Stopped: if an end was asked for; the finished runs are in `folder`.
       UserError: if a file in `folder` is of another comparison.
     """
+    setting = grid.setting
     # One for all entries that differ in hyperparameters only: it compiles once.
     programs: dict[tuple[str, Decay | None], Program] = {}
     optimizers = {}
     for entry in entries:
-        bar.describe(f"{setting.problem.name}: {entry.label}")
+        grid.bar.describe(f"{setting.problem.name}: {entry.label}")
         key = (entry.optimizer.name, entry.decay)
         if key not in programs:
             programs[key] = program_for(setting, entry.optimizer, entry.decay)
-        optimizers[entry.name] = _run_entry(
-            setting, entry, programs[key], seeds, folder, bar, stop
-        )
+        optimizers[entry.name] = _run_entry(grid, entry, programs[key], seeds, folder)
     problem, (train, test) = setting.problem, setting.whole
     return {
+        "format": FORMAT,
         **setting.describe(),
         "title": _title(setting),
         "epochs": setting.epochs,
@@ -180,70 +182,82 @@ def _title(setting: Setting) -> str:
     problem = setting.problem
     number = f"({problem.name}) " if len(problem.name) == 1 else ""
     note = f" ({setting.data_note})" if setting.data_note else ""
-    return f"{number}{DATASETS[setting.dataset.name]}{note}\n{problem.title}"
+    return f"{number}{DATASETS[setting.facts.name]}{note}\n{problem.title}"
 
 
 def _run_entry(
-    setting: Setting,
+    grid: Grid,
     entry: Entry,
     program: Program,
     seeds: Sequence[int],
     folder: pathlib.Path,
-    bar: Bar,
-    stop: Stop,
 ) -> dict[str, Any]:
     """The entry's part of the summary."""
+    setting, protocol = grid.setting, grid.setting.problem.protocol
     uses = setting.uses_per_batch(entry.optimizer)
-    search_epochs = search_epochs_for(setting.problem.protocol, setting.epochs, uses)
+    search_epochs = search_epochs_for(protocol, setting.epochs, uses)
     epochs = epochs_for(setting.epochs, uses)
-    grid = entry.grid()
-    searched = train_runs(
-        setting,
-        entry,
+
+    def point(values: Mapping[str, float], seed: int, path: pathlib.Path) -> Point:
+        run = RunRecord(setting, entry.optimizer, entry.decay, values, seed)
+        return Point(run, path)
+
+    values, search_seeds = entry.grid(), seeds[: protocol.search_seeds]
+    points = [
+        point(value, seed, folder / SEARCH / f"{entry.name}-{i:02d}-{seed}.json")
+        for i, value in enumerate(values)
+        for seed in search_seeds
+    ]
+    searched = train_points(grid, program, points, search_epochs)
+    losses = np.array([judged(run) for run in searched]).reshape(len(values), -1)
+    # A value with a run that diverged loses; it does not end the search.
+    means = losses.mean(axis=1)
+    chosen = values[int(np.argmin(np.where(np.isfinite(means), means, np.inf)))]
+    runs = train_points(
+        grid,
         program,
         [
-            Point(point, seeds[0], folder / SEARCH / f"{entry.name}-{i:02d}.json")
-            for i, point in enumerate(grid)
-        ],
-        search_epochs,
-        bar=bar,
-        stop=stop,
-    )
-    losses = [record["final"]["train_loss"] for record in searched]
-    # A run that diverged loses; it does not end the search.
-    chosen = grid[int(np.argmin([x if np.isfinite(x) else np.inf for x in losses]))]
-    records = train_runs(
-        setting,
-        entry,
-        program,
-        [
-            Point(chosen, seed, folder / RUNS / f"{entry.name}-{seed}.json")
+            point(chosen, seed, folder / RUNS / f"{entry.name}-{seed}.json")
             for seed in seeds
         ],
         epochs,
-        bar=bar,
-        stop=stop,
     )
-    finals = [record["final"] for record in records]
+    finals = [run.history[-1] for run in runs]
     return {
         "label": entry.label,
         "optimizer": entry.optimizer.name,
         "hyperparameters": chosen,
-        "decay": searched[0]["decay"],
-        "searched": ["learning_rate", *entry.search],
+        "decay": searched[0].identity()["decay"],
+        "searched": entry.searched,
         "search": [
-            {"hyperparameters": point, "train_loss": loss}
-            for point, loss in zip(grid, losses, strict=True)
+            {"hyperparameters": value, "train_loss": mean, "by_seed": by_seed}
+            for value, mean, by_seed in zip(
+                values, means.tolist(), losses.tolist(), strict=True
+            )
         ],
         "search_epochs": search_epochs,
+        "search_seeds": list(search_seeds),
         "epochs": epochs,
         "gradient_evaluations": max(row["gradient_evaluations"] for row in finals),
         "diverged": sum(not np.isfinite(row["train_loss"]) for row in finals),
         "final_train_loss": _spread(finals, "train_loss", min, max),
+        "final_train_data_loss": _spread(finals, "train_data_loss", min, max),
         "final_test_accuracy": _spread(finals, "test_accuracy", max, min),
-        "seconds": sum(r["final"]["seconds"] for r in (*searched, *records)),
-        "curves": _curves(records),
+        "seconds": sum(run.history[-1]["seconds"] for run in (*searched, *runs)),
+        "curves": _curves(runs),
     }
+
+
+def judged(run: RunRecord) -> float:
+    """The training loss by which a search judges a run.
+
+    The mean over the last tenth of its epochs, of one row at least.  Infinite if the
+    run diverged.
+    """
+    last = run.history[-1]["epoch"]
+    losses = [r["train_loss"] for r in run.history if r["epoch"] > 0.9 * last]
+    mean = float(np.mean(losses))
+    return mean if np.isfinite(mean) else np.inf
 
 
 def _spread(
@@ -266,13 +280,13 @@ def _spread(
     }
 
 
-def _curves(records: Sequence[Record]) -> dict[str, Any]:
+def _curves(runs: Sequence[RunRecord]) -> dict[str, Any]:
     """Mean, smallest and largest value at each epoch that every seed reached."""
-    rows = list(zip(*(record["history"] for record in records), strict=False))
+    rows = list(zip(*(run.history for run in runs), strict=False))
     curves: dict[str, Any] = {
         "gradient_evaluations": [row[0]["gradient_evaluations"] for row in rows]
     }
-    for metric in ("train_loss", "test_loss", "test_accuracy"):
+    for metric in METRICS:
         if rows[0][0][metric] is None:
             continue
         values = np.array([[run[metric] for run in row] for row in rows], float)

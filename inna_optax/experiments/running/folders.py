@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import filelock
 
-from inna_optax.experiments.errors import UserError
-from inna_optax.training.processes import is_first
+from inna_optax.experiments.errors import ArgumentError
+from inna_optax.training.processes import is_first, largest
 
 ROOT = pathlib.Path("inna-optax-runs")
 
@@ -18,7 +18,9 @@ def output_folder(
 ) -> Iterator[pathlib.Path]:
     """The folder for a command's results, kept from other runs while it is in use.
 
-    It is made if it is not there.  The hold on it ends with the process, killed or not.
+    It is made if it is not there.  The lock ends with the process, killed or not, where
+    the file system has locks; elsewhere it is a file that stays after a kill.  Of
+    several processes of one run the first takes the lock, and all learn the outcome.
 
     Args:
       out: the folder that the user named; None for the first of
@@ -28,14 +30,23 @@ def output_folder(
       resume: whether results are what the command goes on from.
 
     Raises:
-      UserError: if ``out`` holds results already, cannot be made, or is in use.
+      ArgumentError: if ``out`` holds results already, cannot be made, or is in use.
     """
     folder = _first_free(name) if out is None else _made(out)
-    # Of several processes of one run, the one that writes.
-    with _locked(folder) if is_first() else contextlib.nullcontext():
-        if not resume:
-            # Inside the lock, where no other run can add to what is found.
-            _check_without(results, folder)
+    with contextlib.ExitStack() as stack:
+        refused: ArgumentError | None = None
+        if is_first():
+            try:
+                stack.enter_context(_locked(folder))
+                if not resume:
+                    # Inside the lock, where no other run can add to what is found.
+                    _check_without(results, folder)
+            except ArgumentError as error:
+                refused = error
+        if largest(int(refused is not None)):
+            raise refused or ArgumentError(
+                "out", f"{folder} is refused to the first process, which says why"
+            )
         yield folder
 
 
@@ -54,15 +65,15 @@ def _made(out: pathlib.Path) -> pathlib.Path:
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"--out {out} cannot be made: {error.strerror}.") from error
+        raise ArgumentError("out", f"{out} cannot be made: {error.strerror}") from error
     return out
 
 
 def _check_without(results: tuple[str, ...], folder: pathlib.Path) -> None:
     for result in results:
         if (folder / result).exists():
-            raise UserError(
-                f"--out {folder} already holds results ({result}): name another folder."
+            raise ArgumentError(
+                "out", f"{folder} already holds results ({result}): name another folder"
             )
 
 
@@ -72,7 +83,11 @@ def _locked(folder: pathlib.Path) -> Iterator[None]:
     try:
         lock.acquire()
     except filelock.Timeout as error:
-        raise UserError(f"--out {folder} is in use by another run.") from error
+        raise ArgumentError(
+            "out",
+            f"{folder} is in use by another run (if there is none, remove"
+            f" {lock.lock_file})",
+        ) from error
     try:
         yield
     finally:

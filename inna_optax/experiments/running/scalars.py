@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from inna_optax.experiments.errors import UserError
+from inna_optax.experiments.running.records import METRICS
 
 WriteRow = Callable[[Mapping[str, Any]], None]
 
@@ -43,7 +44,7 @@ def scalar_writer(folder: pathlib.Path, wanted: bool, done: int) -> Iterator[Wri
     with SummaryWriter(str(folder / "tensorboard"), purge_step=done + 1) as writer:
 
         def write(row: Mapping[str, Any]) -> None:
-            for name in ("train_loss", "test_loss", "test_accuracy"):
+            for name in METRICS:
                 if row[name] is not None:
                     writer.add_scalar(name, row[name], row["gradient_evaluations"])
             writer.flush()

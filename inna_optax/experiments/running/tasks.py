@@ -1,5 +1,6 @@
 """Tasks for the engine, from Flax networks."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -7,9 +8,10 @@ import jax.numpy as jnp
 import optax
 from flax import nnx
 
-from inna_optax.data import Dataset
-from inna_optax.experiments.catalogue.problems import Problem
+from inna_optax.experiments.catalogue.problems import DataFacts, Problem
 from inna_optax.training import Task
+
+Batch = Mapping[str, jax.Array]
 
 
 def l2_penalty(params: Any, weight: float) -> jax.Array:
@@ -39,16 +41,19 @@ def mean_square(
 OBJECTIVES = {"cross-entropy": cross_entropy, "mean square": mean_square}
 
 
-def make_task(problem: Problem, dataset: Dataset) -> Task:
+def make_task(problem: Problem, facts: DataFacts) -> Task:
     """The problem's network and objective as functions for the engine.
+
+    A batch is {"images": bytes of shape (batch, height x width x channels), "labels":
+    of shape (batch,)}.
 
     Args:
       problem: what is trained.
-      dataset: gives the number of classes, the images' shape and their white; pixels
-        are scaled to [0, 1].
+      facts: give the number of classes, the images' shape and the value of a white
+        pixel; pixels are scaled to [0, 1].
     """
     objective = OBJECTIVES[problem.objective]
-    graph = nnx.graphdef(nnx.eval_shape(lambda: problem.network(dataset, nnx.Rngs(0))))
+    graph = nnx.graphdef(nnx.eval_shape(lambda: problem.network(facts, nnx.Rngs(0))))
 
     def state_of(model: nnx.Module) -> tuple[Any, Any]:
         """The params, and all else that the network keeps."""
@@ -56,40 +61,34 @@ def make_task(problem: Problem, dataset: Dataset) -> Task:
         return params, model_state
 
     def init(key: jax.Array) -> tuple[Any, Any]:
-        return state_of(problem.network(dataset, nnx.Rngs(key)))
+        return state_of(problem.network(facts, nnx.Rngs(key)))
 
     def measure(
-        params: Any,
-        model_state: Any,
-        images: jax.Array,
-        labels: jax.Array,
-        key: jax.Array | None,
+        params: Any, model_state: Any, batch: Batch, key: jax.Array | None
     ) -> tuple[dict[str, jax.Array], Any]:
-        """Each example's metrics; with a key as in training, without as in use."""
+        """Each example's metrics; with a key in training mode, without in evaluation.
+
+        Returns them with the model's state after the pass.
+        """
         # A copy: running averages are written to, and are another trace's values.
         model = nnx.merge(graph, params, model_state, copy=True)
         if key is None:
             model.eval()
         else:
             model.train()
-        scaled = images.astype(jnp.float32) / dataset.maximum
+        images = batch["images"].reshape(-1, *facts.image_shape)
+        scaled = images.astype(jnp.float32) / float(facts.maximum)
         outputs = model(scaled, rngs=None if key is None else nnx.Rngs(key))
-        return objective(outputs, scaled, labels), state_of(model)[1]
+        return objective(outputs, scaled, batch["labels"]), state_of(model)[1]
 
     def loss(
-        params: Any,
-        model_state: Any,
-        images: jax.Array,
-        labels: jax.Array,
-        key: jax.Array,
+        params: Any, model_state: Any, batch: Batch, key: jax.Array
     ) -> tuple[jax.Array, Any]:
-        metrics, model_state = measure(params, model_state, images, labels, key)
+        metrics, model_state = measure(params, model_state, batch, key)
         return jnp.mean(metrics["loss"]) + penalty(params), model_state
 
-    def metrics(
-        params: Any, model_state: Any, images: jax.Array, labels: jax.Array
-    ) -> dict[str, jax.Array]:
-        return measure(params, model_state, images, labels, None)[0]
+    def metrics(params: Any, model_state: Any, batch: Batch) -> dict[str, jax.Array]:
+        return measure(params, model_state, batch, None)[0]
 
     def penalty(params: Any) -> jax.Array:
         return l2_penalty(params, problem.weight_decay)

@@ -6,12 +6,15 @@ import jax
 import jax.export
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
+from inna_optax.experiments.catalogue.contenders import CONTENDERS
 from inna_optax.experiments.catalogue.problems import DATASETS, PROBLEMS
 from inna_optax.experiments.commands import command_line
-from inna_optax.experiments.running.setting import open_problem, program_for
+from inna_optax.experiments.running.setting import open_setting, program_for
 
+TRAIN = 130  # examples in `data_folder`
 PUBLISHED = [name for name in PROBLEMS if name != "digits"]
 
 
@@ -54,13 +57,13 @@ def test_the_paper_scale_command_runs_its_first_epoch(name, data_folder, tmp_pat
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_an_update_lowers_for_accelerators(name, data_folder):
     problem = PROBLEMS[name]
-    setting = open_problem(problem, problem.desk, data_dir=data_folder, batch_size=16)
+    setting = open_setting(problem, problem.desk, data_dir=data_folder, batch_size=16)
     entry = problem.protocol.entry(problem.protocol.optimizers[1])
     program = program_for(setting, entry.optimizer, entry.decay)
     values = entry.grid()[0]
     run = jax.eval_shape(program.start, jnp.uint32(0), values)
     train = jax.jit(lambda run, data: program.train(run, values, data, 0, 0, 2))
-    traced = train.trace(run, setting.arrays)
+    traced = train.trace(run, setting.arrays.train)
     for platform in ("cuda", "tpu"):
         assert (
             "stablehlo.while" in traced.lower(lowering_platforms=(platform,)).as_text()
@@ -90,7 +93,7 @@ def test_batch_normalization_counts_a_batch_used_twice_twice(data_folder):
     problem = PROBLEMS["f"]
     states = []
     for twice in (False, True):
-        setting = open_problem(
+        setting = open_setting(
             problem,
             problem.desk,
             data_dir=data_folder,
@@ -103,7 +106,7 @@ def test_batch_normalization_counts_a_batch_used_twice_twice(data_folder):
         start = program.start(jnp.uint32(0), {"learning_rate": 0.0})
         updates = program.gradient_evaluations_per_epoch
         run, _ = jax.jit(program.train)(
-            start, {"learning_rate": 0.0}, setting.arrays, 0, 0, updates
+            start, {"learning_rate": 0.0}, setting.arrays.train, 0, 0, updates
         )
         states.append([jax.tree.leaves(r.model_state) for r in (start, run)])
     (start, once), (_, twice) = states
@@ -115,14 +118,36 @@ def test_batch_normalization_counts_a_batch_used_twice_twice(data_folder):
 
 
 def test_chapter_2_trains_on_the_first_50_000(data_folder):
-    setting = open_problem(
+    setting = open_setting(
         PROBLEMS["mnist-nin"], PROBLEMS["mnist-nin"].paper, data_dir=data_folder
     )
     assert setting.whole == (130, 20)  # a smaller data set is taken whole
     assert PROBLEMS["mnist-nin"].paper.train_examples == 50_000
 
 
-def test_the_data_are_on_the_device_once(data_folder):
-    setting = open_problem(PROBLEMS["e"], PROBLEMS["e"].desk, data_dir=data_folder)
-    assert setting.dataset.train_images is setting.arrays.train_images
-    assert setting.arrays.train_images.dtype == jnp.uint8
+def test_the_data_are_on_the_device_as_rows_of_bytes(data_folder):
+    setting = open_setting(PROBLEMS["e"], PROBLEMS["e"].desk, data_dir=data_folder)
+    images = setting.arrays.train["images"]
+    assert (images.shape, images.dtype) == ((TRAIN, 32 * 32 * 3), jnp.uint8)
+    assert not any(isinstance(x, jax.Array) for x in setting.facts)
+
+
+def test_the_curvature_is_measured_under_one_dropout_mask(data_folder):
+    """Problem (c) has dropout: gamma is as with the mask of the first use given twice.
+
+    With a mask of its own for each use the difference of the gradients is noise.
+    """
+    problem = PROBLEMS["mnist-nin"]  # the same dropout, in a smaller network
+    setting = open_setting(
+        problem, problem.desk, data_dir=data_folder, train_examples=8, batch_size=8
+    )
+    contender = CONTENDERS["step_tuned_sgd"]
+    values = {"learning_rate": 1e-3, **contender.defaults}
+    values |= {"gamma_min": 1e-6, "gamma_max": 1e6}
+    program = program_for(setting, contender, None)
+    run = program.start(np.uint32(0), values)
+    after, _ = jax.jit(program.train)(run, values, setting.arrays.train, 0, 0, 2)
+    first, second = after.opt_state.first_gradient, after.opt_state.curvature_average
+    # G = (1 - beta)(second - first gradient), small beside the gradient of one mask.
+    change = optax.tree.norm(second) / (1 - values["beta"])
+    assert change < 0.1 * optax.tree.norm(first)

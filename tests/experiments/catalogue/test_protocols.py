@@ -1,7 +1,8 @@
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from inna_optax.experiments.catalogue.contenders import OPTIMIZERS, Decay
+from inna_optax.experiments.catalogue.contenders import CONTENDERS, Decay
 from inna_optax.experiments.catalogue.figures import COMPARISONS
 from inna_optax.experiments.catalogue.protocols import (
     CHAPTER_2,
@@ -22,6 +23,47 @@ def test_grids_are_those_of_section_4_5_1():
     assert {p["b1"] for p in CHAPTER_4.entry("adam").grid()} == {0.1, 0.5, 0.9, 0.99}
 
 
+def test_nu_beyond_gamma_max_raises_gamma_max():
+    """Section 4.8.2: max(gamma_max, nu); no two points of the grid are the same run."""
+    points = CHAPTER_4.entry("step_tuned_sgd").grid()
+    for point in points:
+        assert point["gamma_max"] == max(2.0, point["nu"])
+    assert len({tuple(point.items()) for point in points}) == 15
+
+
+@pytest.mark.parametrize(("protocol", "speed"), [(CHAPTER_2, 1.0), (CHAPTER_4, 0.1)])
+def test_inna_starts_at_full_speed_in_chapter_2_and_from_rest_in_chapter_4(
+    protocol, speed
+):
+    """psi_0 of section 2.6.2.1; the authors' PyTorch release, whose speed is beta."""
+    for point in protocol.entry("inna").grid():
+        assert (point["initial_speed"], point["beta"]) == (speed, 0.1)
+
+
+@pytest.mark.parametrize("gradient", [1.0, 1e-4, 1e-7])
+def test_epsilon_is_outside_the_root(gradient):
+    """First steps of (1.30) with Keras's epsilon and of (1.31) with PyTorch's."""
+    grads = jnp.float32(gradient)
+
+    def first_step(name):
+        contender = CONTENDERS[name]
+        solver = contender.make(1.0, **contender.defaults)
+        return -float(solver.update(grads, solver.init(grads))[0])
+
+    expected = gradient / (gradient + 1e-7)
+    np.testing.assert_allclose(first_step("adagrad"), expected, rtol=1e-5)
+    expected = gradient / (0.1 * gradient + 1e-8)
+    np.testing.assert_allclose(first_step("rmsprop"), expected, rtol=1e-5)
+
+
+def test_adagrad_sums_squares():
+    solver = CONTENDERS["adagrad"].make(0.5)
+    grads = jnp.float32(3.0)
+    _, state = solver.update(grads, solver.init(grads))
+    update, _ = solver.update(jnp.float32(4.0), state)
+    np.testing.assert_allclose(update, -0.5 * 4 / 5, rtol=1e-6)
+
+
 def test_chapter_2_searches_the_learning_rate_alone():
     for name in CHAPTER_2.optimizers:
         points = CHAPTER_2.entry(name).grid()
@@ -37,9 +79,9 @@ def test_a_batch_used_twice_halves_the_passes():
 
 
 @pytest.mark.parametrize("twice", [False, True])
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", CONTENDERS)
 def test_the_learning_rate_of_chapter_4_decays_once_an_epoch_or_never(name, twice):
-    entry = OPTIMIZERS[name]
+    entry = CONTENDERS[name]
     recording = entry._replace(make=lambda rate, **others: rate)
     uses = max(entry.uses_per_batch, 2 if twice else 1)
     rate = recording.solver(
@@ -56,7 +98,7 @@ def test_the_learning_rate_of_chapter_4_decays_once_an_epoch_or_never(name, twic
 
 def test_the_learning_rate_of_chapter_2_decays_at_each_update():
     for name, decays in (("inna", True), ("sgd", True), ("adagrad", False)):
-        recording = OPTIMIZERS[name]._replace(make=lambda rate, **others: rate)
+        recording = CONTENDERS[name]._replace(make=lambda rate, **others: rate)
         rate = recording.solver({"learning_rate": 0.1}, CHAPTER_2.decay, 7)
         if decays:
             np.testing.assert_allclose(rate(8), 0.1 / 3, rtol=1e-6)

@@ -1,7 +1,6 @@
 """The command line, as a user meets it."""
 
 import csv
-import math
 import subprocess
 import sys
 
@@ -9,7 +8,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from inna_optax.experiments.catalogue.contenders import OPTIMIZERS
+from inna_optax.experiments.catalogue.contenders import CONTENDERS
 from inna_optax.experiments.catalogue.figures import COMPARISONS, FIGURES
 from inna_optax.experiments.catalogue.problems import PROBLEMS
 from inna_optax.experiments.catalogue.protocols import CHAPTER_4
@@ -23,7 +22,9 @@ ROW = {
     "epoch",
     "gradient_evaluations",
     "train_loss",
+    "train_data_loss",
     "test_loss",
+    "test_data_loss",
     "test_accuracy",
     "seconds",
 }
@@ -44,8 +45,7 @@ def test_compare_writes_the_summary(comparison):
     assert tuple(summary["optimizers"]) == COMPARED
     for name, entry in summary["optimizers"].items():
         entries = len(entry["search"])
-        searched = CHAPTER_4.search.get(name, {})
-        assert entries == 5 * math.prod(map(len, searched.values()))
+        assert entries == 5 * len(CHAPTER_4.search.get(name, [{}]))
         losses = [point["train_loss"] for point in entry["search"]]
         best = np.nanargmin(np.array(losses, float))
         assert entry["hyperparameters"] == entry["search"][best]["hyperparameters"]
@@ -92,7 +92,7 @@ def test_compare_draws_every_optimizer(comparison):
 def test_compare_prints_a_table_and_says_where_the_results_are(comparison):
     out, done = comparison
     for name in COMPARED:
-        assert OPTIMIZERS[name].label in done.stdout
+        assert CONTENDERS[name].label in done.stdout
     for path in ("comparison.png", "summary.json"):
         assert str(out / path) in done.stdout
     assert "100%" in done.stderr  # progress goes beside the results
@@ -119,6 +119,7 @@ def test_train_writes_record_history_and_checkpoint(tmp_path):
         "learning_rate": 0.1,
         "alpha": 0.5,
         "beta": 0.2,
+        "initial_speed": 1.0,
     }
     assert [row["epoch"] for row in record["history"]] == [0, 1, 2, 3]
     assert all(set(row) == ROW for row in record["history"])
@@ -136,6 +137,7 @@ def test_scalars_for_tensorboard(tmp_path):
     (events,) = (out / "tensorboard").iterdir()
     content = events.read_bytes()
     assert content.count(b"train_loss") == content.count(b"test_accuracy") == 3
+    assert content.count(b"train_data_loss") == 3
 
 
 def test_resume_refuses_another_run(tmp_path, capsys):
@@ -164,7 +166,7 @@ def test_a_diverging_run_stops_and_keeps_its_record(tmp_path):
 def test_list_names_everything(capsys):
     assert command_line.main(["list"]) == 0
     printed = capsys.readouterr().out
-    for name in (*PROBLEMS, *OPTIMIZERS, *FIGURES, *COMPARISONS):
+    for name in (*PROBLEMS, *CONTENDERS, *FIGURES, *COMPARISONS):
         assert name in printed
 
 

@@ -1,0 +1,140 @@
+"""Records of runs: what identifies a run, and what came of it."""
+
+import json
+import math
+import pathlib
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from inna_optax.experiments.catalogue.contenders import Contender, Decay
+from inna_optax.experiments.errors import ArgumentError, UserError
+from inna_optax.experiments.running.provenance import versions
+from inna_optax.experiments.running.setting import Setting
+from inna_optax.training.checkpoints import FORMAT
+from inna_optax.training.records import first_difference
+
+Row = dict[str, Any]
+
+COLUMNS = (
+    "epoch",
+    "gradient_evaluations",
+    "train_loss",  # with the penalty: the objective
+    "train_data_loss",  # without it
+    "test_loss",
+    "test_data_loss",
+    "test_accuracy",
+    "seconds",
+)
+METRICS = tuple(name for name in COLUMNS if name.startswith(("train_", "test_")))
+# What does not identify a run: what came of it, and where it was made.
+RESULTS = ("history", "final", "versions", "mesh")
+
+
+class RunRecord(NamedTuple):
+    """One run, and its history so far."""
+
+    setting: Setting
+    contender: Contender
+    decay: Decay | None
+    hyperparameters: Mapping[str, float]
+    seed: int
+    history: tuple[Row, ...] = ()
+
+    def identity(self) -> dict[str, Any]:
+        """The fields that identify the run, in values that JSON has."""
+        decays = self.decay is not None and self.contender.decays
+        described = self.setting.describe()
+        described.pop("mesh", None)
+        return {
+            **described,
+            "optimizer": self.contender.name,
+            "hyperparameters": dict(self.hyperparameters),
+            "decay": self.decay._asdict() if decays and self.decay else None,
+            "uses_per_batch": self.setting.uses_per_batch(self.contender),
+            "seed": self.seed,
+        }
+
+    def as_json(self) -> dict[str, Any]:
+        """The record as it is written."""
+        return {
+            "format": FORMAT,
+            **self.setting.describe(),
+            **self.identity(),
+            "history": list(self.history),
+            "final": self.history[-1] if self.history else None,
+            "versions": versions(),
+        }
+
+
+def history_row(row: Mapping[str, Any], run: int | None = None) -> Row:
+    """A row of `fit` with the columns that every record has.
+
+    `run` is the run's place in a vectorized program, None for a program of one run.
+    """
+
+    def value(name: str) -> Any:
+        if name not in METRICS:
+            return row[name]
+        if name not in row:
+            return None
+        return float(row[name] if run is None else row[name][run])
+
+    return {name: value(name) for name in COLUMNS}
+
+
+def is_finite(row: Mapping[str, Any]) -> bool:
+    """Whether a run may go on after that row of its history."""
+    return row["train_loss"] is not None and math.isfinite(row["train_loss"])
+
+
+def read_record(path: pathlib.Path) -> dict[str, Any]:
+    """The record at `path`, of this format or of an older one.
+
+    A loss that is not finite is null in the file and NaN here.  Columns that an older
+    format lacks are None; keys that a newer one adds are kept.
+
+    Raises:
+      FileNotFoundError: if there is none.
+      UserError: if the file is no record.
+    """
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        rows = [{**dict.fromkeys(COLUMNS), **row} for row in record["history"]]
+        for row in rows:
+            row["epoch"] + row["gradient_evaluations"]  # are numbers
+            for name in ("train_loss", "test_loss"):
+                row[name] = math.nan if row[name] is None else float(row[name])
+        record["problem"], record["optimizer"], record["final"]  # are there
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{path} is not a record of a run.") from error
+    return {
+        "format": 0,
+        **record,
+        "history": rows,
+        "final": rows[-1] if rows else None,
+    }
+
+
+def read_own_record(path: pathlib.Path, expected: RunRecord) -> RunRecord:
+    """`expected` with the history at `path`, which must be of the same run.
+
+    Raises:
+      FileNotFoundError: if there is none.
+      UserError: if the file is no record, of another format, or of another run; then
+        naming the first difference.
+    """
+    found = read_record(path)
+    if found["format"] != FORMAT:
+        raise ArgumentError(
+            "resume",
+            f": {path} has format {found['format']}, and this version continues"
+            f" format {FORMAT} only",
+        )
+    if difference := first_difference(found, expected.identity()):
+        key, value, wanted = difference
+        raise ArgumentError(
+            "resume", f": {path} has {key} {value!r}, the command says {wanted!r}"
+        )
+    return expected._replace(history=tuple(found["history"]))
