@@ -73,7 +73,7 @@ papers() {
   local folder=$results/compare-f
   limited papers 520 "$python" -m inna_optax compare f --scale paper \
     --epochs "$(pick 1 "${EPOCHS:-300}")" --train-examples "$(pick 256 50000)" \
-    --seeds "$(pick 1 3)" --out "$folder" $([ ! -d "$folder" ] || echo --resume)
+    --seeds "$(pick 1 3)" ${DATA_NOTE:+--data-note "$DATA_NOTE"} --out "$folder" $([ ! -d "$folder" ] || echo --resume)
 }
 
 for stage in "$@"; do
