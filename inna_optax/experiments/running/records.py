@@ -99,11 +99,7 @@ def read_record(path: pathlib.Path) -> dict[str, Any]:
     """
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        rows = [{**dict.fromkeys(COLUMNS), **row} for row in record["history"]]
-        for row in rows:
-            row["epoch"] + row["gradient_evaluations"]  # are numbers
-            for name in ("train_loss", "test_loss"):
-                row[name] = math.nan if row[name] is None else float(row[name])
+        rows = [_as_measured(row) for row in record["history"]]
         record["problem"], record["optimizer"], record["final"]  # are there
     except FileNotFoundError:
         raise
@@ -115,6 +111,13 @@ def read_record(path: pathlib.Path) -> dict[str, Any]:
         "history": rows,
         "final": rows[-1] if rows else None,
     }
+
+
+def _as_measured(row: Mapping[str, Any]) -> Row:
+    row["epoch"] + row["gradient_evaluations"], row["train_loss"]  # are there
+    losses = (name for name in row if name.endswith("_loss"))
+    not_finite = {name: math.nan for name in losses if row[name] is None}
+    return {**dict.fromkeys(COLUMNS), **row, **not_finite}
 
 
 def read_own_record(path: pathlib.Path, expected: RunRecord) -> RunRecord:

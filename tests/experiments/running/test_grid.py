@@ -225,4 +225,5 @@ def test_a_stop_keeps_the_finished_runs(tmp_path):
     stop.signum = 2
     with pytest.raises(Stopped):
         make(tmp_path, points, together=1, stop=stop)
-    assert [path.name for path in tmp_path.iterdir()] == ["0.json"]
+    assert [path.name for path in tmp_path.glob("*.json")] == ["0.json"]
+    assert [path.name for path in (tmp_path / "unfinished").iterdir()] == ["1"]
