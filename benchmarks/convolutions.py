@@ -187,10 +187,10 @@ def main() -> None:
         "convolutions",
         {
             "batch_size": BATCH,
-            "pytorch": torch.__version__,
             "operations_a_second": rate,
             "results": rows,
         },
+        packages=["torch"],
     )
 
 

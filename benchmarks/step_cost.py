@@ -398,10 +398,10 @@ def main() -> None:
         arguments.name,
         {
             "rounds": arguments.rounds,
-            **({"pytorch": torch.__version__} if torch else {}),
             "growth": exponents,
             "results": results,
         },
+        packages=["torch"] if torch else [],
     )
 
 

@@ -28,7 +28,6 @@ import pathlib
 import random
 import time
 from collections.abc import Callable
-from importlib import metadata
 from typing import Any
 
 # Before PyTorch is imported.
@@ -288,9 +287,9 @@ def main() -> None:
             "batch_size": BATCH_SIZE,
             "dtype": arguments.dtype,
             "scanned_steps": arguments.scanned,
-            "pytorch": metadata.version("torch"),
             "results": results,
         },
+        packages=["torch"],
     )
 
 

@@ -25,7 +25,8 @@ def table_of_networks(folder: pathlib.Path) -> str:
         if verdict != NOT_TESTED:
             used = [records[name] for name in claim.records if name in records]
             scales |= dict.fromkeys(map(scale, used))
-    return "\n".join([*lines, "", "Run here: " + "; ".join(scales) + "."])
+    run = ["", f"Run here: {'; '.join(scales)}."] if scales else []
+    return "\n".join([*lines, *run])
 
 
 def table_of_figures(folder: pathlib.Path) -> str:

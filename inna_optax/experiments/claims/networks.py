@@ -204,8 +204,8 @@ OF_NETWORKS = (
         "each mini-batch twice raises the training loss of SGD, INNA, Adam, RMSprop"
         " (by 1% or more)",
         "Figure 4.5",
-        "the final training loss with two steps is larger by 1% or more; level within 1%;"
-        " judged for each",
+        "the final training loss with two steps is larger by 1% or more; judged for"
+        " each, level within 1%",
         ("d", "4.5 (d)"),
         each_batch_twice_hurts,
     ),
