@@ -3,12 +3,14 @@
     python benchmarks/convolutions.py                      # prints the table
     python benchmarks/convolutions.py --out benchmarks/results
 
-Each convolution of LeNet, ResNet-20 and chapter 2's NiN that is not 1x1, at batch 128
-in float32: forward, its gradient by the images and its gradient by the kernel, by the
-zoo's layer and by PyTorch (eager, its default order of dimensions), in turns.  The
-floor is the time of as many multiplications and additions in a large product of
-matrices, measured in the same run; a shape with few channels cannot reach it.  About a
-minute on 2 cores.
+Measured are the convolutions of LeNet, ResNet-20 and chapter 2's NiN that are not 1x1,
+at batch 128 in float32.  Each has three parts: forward, the gradient by the images and
+the gradient by the kernel.  The zoo's layer and PyTorch's (eager, in its default order
+of dimensions) take turns.
+
+The floor is the time of as many multiplications and additions in a large product of
+matrices, measured in the same run.  A shape with few channels cannot reach it.  The
+whole takes about a minute on 2 cores.
 """
 
 import argparse
@@ -119,7 +121,7 @@ def seconds(call: Callable[[], object], repeats: int) -> float:
 
 
 def operations_a_second(size: int = 2048) -> float:
-    """Of a large product of matrices: the best of several."""
+    """The rate of a large product of matrices, the best of several."""
     a = jax.random.normal(jax.random.key(0), (size, size))
     product = jax.jit(jnp.dot)
     times = [seconds(lambda: product(a, a).block_until_ready(), 1) for _ in range(20)]
@@ -171,7 +173,7 @@ def show(row: dict) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=15, help="of turns")
     parser.add_argument("--out", type=pathlib.Path, help="folder for the records")
     arguments = parser.parse_args()
 
@@ -187,10 +189,10 @@ def main() -> None:
         "convolutions",
         {
             "batch_size": BATCH,
-            "pytorch": torch.__version__,
             "operations_a_second": rate,
             "results": rows,
         },
+        packages=["torch"],
     )
 
 

@@ -3,15 +3,16 @@
     python benchmarks/devices.py --data-dir DIR               # prints the tables
     python benchmarks/devices.py --data-dir DIR --out benchmarks/results
 
-The first table is XLA's own account of the compiled updates, on eight devices that the
-host's processors play: bytes on each device, and the collectives of one update with the
-bytes of their results on a device.  No clock is read: that many devices on a few cores
-say nothing of time.
+The first table is XLA's account of the compiled updates on eight devices, which the
+host's processor plays.  It gives the bytes on each device, and the collectives of one
+update with the bytes of their results on a device.  No time is measured: eight devices
+on a few cores say nothing of it.
 
-The second is arithmetic.  The state is that of `init` on parameters of that number, by
-`jax.eval_shape`.  With the mini-batch split over N devices the gradient is summed once
-an evaluation, and each device of a ring sends 2 (N - 1)/N times its size; nothing else
-is sent but two scalars a leaf where a curvature is measured.
+The second table is arithmetic.  The state's size is that of `init`'s result, by
+`jax.eval_shape`.  The mini-batch is split over N devices in a ring.  They sum the
+gradient once for each evaluation, for which each device sends 2 (N - 1)/N times the
+gradient's size.  Beside it they send only two scalars for each leaf, where a curvature
+is measured.
 """
 
 import argparse
@@ -72,7 +73,7 @@ def bytes_on_a_device(arrays) -> int:
 
 
 def collectives(text: str) -> dict[str, list[int]]:
-    """For each kind how many a compiled program has, and the bytes of their results."""
+    """How many of each kind a compiled program has, and the bytes of their results."""
     found: dict[str, list[int]] = {}
     for results, kind in COLLECTIVE.findall(text):
         count = found.setdefault(kind, [0, 0])
@@ -86,7 +87,7 @@ def collectives(text: str) -> dict[str, list[int]]:
 def measure(name: str, sizes: dict[str, int], data_dir: pathlib.Path | None) -> dict:
     problem, entry = PROBLEMS[name], OPTIMIZERS["inna"]
     mesh = make_mesh(sizes)
-    # A batch that the meshes' sizes divide.
+    # The sizes of the meshes divide the batch.
     batch = 120 if "model" in sizes else problem.batch_size
     setting = open_problem(
         problem, problem.paper, data_dir=data_dir, batch_size=batch, mesh=mesh
@@ -140,7 +141,7 @@ def show(row: dict) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--problems", nargs="+", choices=PROBLEMS, default=["d", "f"])
-    parser.add_argument("--data-dir", type=pathlib.Path)
+    parser.add_argument("--data-dir", type=pathlib.Path, help="of the data sets' files")
     parser.add_argument("--out", type=pathlib.Path, help="folder for the records")
     arguments = parser.parse_args()
 

@@ -3,14 +3,17 @@
     python benchmarks/layers.py                      # prints the table
     python benchmarks/layers.py --out benchmarks/results
 
-A training step is the loss, its gradient, a step of gradient descent, and what the
-network itself moves (running averages), at batch 128.  It is measured alone, as users
-write it, and in a `lax.scan`, as the engine runs an epoch.  Each network is measured
-as the zoo builds it and built of plain `nnx.Conv`, `nnx.max_pool` and `nnx.avg_pool`;
-both take turns, round after round, so that a busy machine slows both alike.  The
-table gives the median over rounds of the ratio of their times, with the quartiles.
-All networks take half an hour on 2 cores, nearly all of it for the plain layers in
-the scan; `--networks` and `--batch-size` cut it.
+Measured is a training step at batch 128: the loss, its gradient, a step of gradient
+descent, and the network's running averages.  It is measured alone, as users write it,
+and in a `lax.scan`, as the engine runs an epoch.
+
+Each network is built twice: as the zoo has it, and of plain `nnx.Conv`, `nnx.max_pool`
+and `nnx.avg_pool`.  Both take turns, round after round, so that a busy machine slows
+both alike.  The table gives the ratio of their times: the median over rounds, with the
+quartiles.
+
+All networks take half an hour on 2 cores, mostly for the plain layers in the scan.
+`--networks` and `--batch-size` make it shorter.
 """
 
 import argparse
@@ -73,14 +76,14 @@ def with_plain_layers(model: nnx.Module) -> nnx.Module:
 
 
 def loss_of(graph: nnx.GraphDef) -> Callable[..., tuple[jax.Array, nnx.State]]:
-    """The loss as a function of params, state, images and key; labels are made up.
+    """The loss as a function of params, state, images and key, with made-up labels.
 
-    It returns the value and the state after it; a network that gives back images is
-    an auto-encoder.
+    It returns the value and the state after it.  A network whose outputs have the shape
+    of its images is an auto-encoder.
     """
 
     def loss(params, state, images, key):
-        # Copied: running averages are new variables of the gradient's trace.
+        # A copy, since the gradient's trace moves the running averages.
         model = nnx.merge(graph, params, state, copy=True)
         outputs = model(images, rngs=nnx.Rngs(key))
         if outputs.shape == images.shape:
@@ -197,9 +200,16 @@ def show(row: dict) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=[*NETWORKS])
+    parser.add_argument(
+        "--networks",
+        nargs="+",
+        choices=NETWORKS,
+        default=[*NETWORKS],
+        metavar="NETWORK",
+        help="; ".join(NETWORKS),
+    )
     parser.add_argument("--batch-size", type=int, default=128)
-    parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("--rounds", type=int, default=12, help="at most")
     parser.add_argument(
         "--seconds", type=float, default=0.2, help="length of a turn of short steps"
     )

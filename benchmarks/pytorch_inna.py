@@ -1,7 +1,7 @@
-"""INNA as a PyTorch user would write it: what `step_cost.py` compares with.
+"""INNA as a PyTorch user would write it, for comparison in `step_cost.py`.
 
-Equation (2.13) of the thesis, line by line, in the papers' phase variable psi, as an
-ordinary `torch.optim.Optimizer`: parameter by parameter, with operations in place.
+It is equation (2.13) of the thesis, line by line, in the papers' phase variable psi.
+It is an ordinary `torch.optim.Optimizer`: parameter by parameter, in place.
 """
 
 from collections.abc import Iterable

@@ -1,30 +1,26 @@
-"""A benchmark's record: what it found, with what command, when, where, on what."""
+"""Writes a benchmark's record: where it comes from, then what it found."""
 
-import datetime
-import json
 import pathlib
-import shlex
 import sys
-from collections.abc import Mapping
-from importlib import metadata
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from inna_optax.experiments.running.provenance import machine
+from inna_optax.experiments.running.provenance import provenance
+from inna_optax.training import write_json
 
-PACKAGES = ("jax", "jaxlib", "optax", "flax", "inna-optax")
 
+def write(
+    out: pathlib.Path | None,
+    name: str,
+    results: Mapping[str, Any],
+    packages: Sequence[str] = (),
+) -> None:
+    """Writes `out`/`name`.json, if there is an `out`.
 
-def write(out: pathlib.Path | None, name: str, results: Mapping[str, Any]) -> None:
-    """Writes `out`/`name`.json, if there is an `out`."""
+    `packages` are those that were measured or used beside the usual ones.
+    """
     if out is None:
         return
-    script = pathlib.Path(sys.argv[0]).name
-    record = {
-        "command": shlex.join(["python", f"benchmarks/{script}", *sys.argv[1:]]),
-        "date": datetime.date.today().isoformat(),
-        "machine": machine(),
-        "versions": {name: metadata.version(name) for name in PACKAGES},
-        **results,
-    }
-    out.mkdir(parents=True, exist_ok=True)
-    (out / f"{name}.json").write_text(json.dumps(record, indent=2) + "\n")
+    script = f"benchmarks/{pathlib.Path(sys.argv[0]).name}"
+    origin = provenance(sys.argv[1:], program=("python", script), packages=packages)
+    write_json(out / f"{name}.json", {**origin, **results})

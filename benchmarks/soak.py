@@ -3,23 +3,24 @@
     python benchmarks/soak.py
     python benchmarks/soak.py --out benchmarks/results
 
-Three parts, each in a process of its own:
+It measures three parts, each in a process of its own:
 
-- `run`: one run of the command, `train digits --optimizer inna`, with its checkpoint
-  and records after every epoch, of as many updates as problem `d` makes in an hour
-  (problems.py: 7,454 images/s on 2 CPU cores, in mini-batches of 128: 209,644).  An
-  epoch has 44 of them, so that a checkpoint is stored ten times as often as in that
-  hour.
-- `calls`: 200 times the command in one process, each a short run, four optimizers in
-  turn.
-- `library`: 100 times a new optimizer in a new compiled step of 20 updates, dropped.
+- `run` is one long run of the command `train digits --optimizer inna`, which stores a
+  checkpoint and its records after every epoch.  It makes 209,644 updates: as many as
+  problem `d` makes in an hour at 7,454 images/s, in mini-batches of 128.  Its epochs
+  have 44 updates, so that it stores ten times as many checkpoints as that hour.
+- `calls` gives the command 200 times in one process, for short runs of four optimizers
+  in turn.
+- `library` makes a new optimizer in a new compiled step 100 times, for 20 updates each.
 
-What is counted, after a garbage collection: resident memory, arrays and executables
-that JAX holds, threads of the process and open files, objects that Python tracks,
-entries of the caches of functions.  The slopes are those of a least-squares line, once
-`--warm-up` calls (a tenth of the run) are over.  A run keeps its history, and writes
-the whole of it after each epoch: how large that is, and how long the writing takes at
-both ends of the run, is told beside.
+Counted are the resident memory, the arrays and executables that JAX holds, the
+process's threads and open files, the objects that Python tracks, and the entries of the
+caches of functions.  Each count follows a garbage collection.  The slopes are those of
+a least-squares line through the counts after the first `--warm-up` calls, or the first
+tenth of the run.
+
+A run keeps its history, and writes the whole of it after each epoch.  The record also
+tells how large it is, and how long the writing takes at both ends of the run.
 """
 
 import argparse
@@ -70,7 +71,7 @@ def counts() -> dict[str, float]:
 
 
 def slopes(at: list[float], samples: list[dict[str, float]]) -> dict[str, float]:
-    """How much of each is added for each of what `at` counts."""
+    """How much each count grows for one more of what `at` counts."""
     return {
         name: float(np.polyfit(at, [sample[name] for sample in samples], 1)[0])
         for name in samples[0]
@@ -86,7 +87,7 @@ def silence() -> Iterator[None]:
 
 
 def size_of(value: Any) -> int:
-    """Bytes of a history, of which each number is an object of its own."""
+    """Bytes of a history, each of whose numbers is an object of its own."""
     inner: list = []
     if isinstance(value, dict):
         inner = list(value.values())
@@ -96,7 +97,7 @@ def size_of(value: Any) -> int:
 
 
 def one_run(updates: int, samples: int) -> dict:
-    """One long run by the command, watched where it yields its rows."""
+    """One long run by the command, counted where it yields its rows."""
     from inna_optax.experiments.commands import command_line, train
 
     per_epoch = 1437 // 32
@@ -157,7 +158,7 @@ def one_run(updates: int, samples: int) -> dict:
 
 
 def repeated(call: Callable[[int], None], times: int, warm_up: int) -> dict:
-    """The counts after each of the calls, of which every tenth is kept."""
+    """Counts after each call, and keeps every tenth count."""
     found = []
     for i in range(times):
         call(i)
@@ -221,9 +222,9 @@ def library(times: int, warm_up: int) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--updates", type=int, default=UPDATES, help="of the long run")
-    parser.add_argument("--calls", type=int, default=200)
-    parser.add_argument("--optimizers", type=int, default=100)
-    parser.add_argument("--warm-up", type=int, default=20, help="calls")
+    parser.add_argument("--calls", type=int, default=200, help="of the command")
+    parser.add_argument("--optimizers", type=int, default=100, help="made anew")
+    parser.add_argument("--warm-up", type=int, default=20, help="calls not counted")
     parser.add_argument("--out", type=pathlib.Path, help="folder for the records")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     arguments = parser.parse_args()

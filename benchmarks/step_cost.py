@@ -4,23 +4,24 @@
     python benchmarks/step_cost.py --out benchmarks/results
     python benchmarks/step_cost.py --params 1000000 100000000 --name step_cost_gpu
 
-It runs on JAX's default device, and PyTorch on the same: on a GPU also AdamW and
-Nesterov momentum in PyTorch's `foreach` and fused forms, and INNA in `foreach` form.
+A step is an update and its application, with params and state donated.  Each
+optimizer's step is compiled once, for gradients that are inputs.  All optimizers take
+turns, round after round, in a new order each round, so that a busy machine slows all
+alike.  A ratio is of times in the same round; the tables give the median over rounds,
+with the quartiles.  One call of Step-Tuned SGD's opaque mode makes two gradient steps:
+its time and its words are halved, so that all numbers are of one gradient evaluation.
 
-Every optimizer's step (update, apply, with params and state donated) is compiled
-once, for gradients that arrive as inputs; then all of them run in turn, round after
-round, in a new order each round, so that a busy machine slows all alike.  Ratios are
-of times in the same round; medians over rounds, with the quartiles.  Where one call
-makes two gradient steps (Step-Tuned SGD's opaque mode), its time and its words are
-halved: all figures are of one gradient evaluation.  PyTorch (pip install
-'inna-optax[benchmarks]') runs INNA as its users would write it, see pytorch_inna.py.
+It runs on JAX's default device, and PyTorch on the same (pip install
+'inna-optax[benchmarks]').  PyTorch runs INNA as its users would write it, see
+pytorch_inna.py.  On a GPU it also runs AdamW and Nesterov momentum in the `foreach` and
+fused forms, and INNA in the `foreach` form.
 
-The least that INNA can move is five words a parameter: read params, velocity and
-gradient, write params and velocity.  XLA's count is seven, Nesterov momentum's, since
-on CPU its loops have one result each: one loop writes the velocity (3 words), the
-next reads it again, with the gradient, and writes the params (4).  How near that is
-to what the memory can do is told by `optax.sgd`, which is the triad a + s b in place:
-its three words give the bandwidth, in the same rounds and the same arrays' sizes.
+INNA must move at least five words a parameter: it reads params, velocity and gradient,
+and writes params and velocity.  On CPU XLA moves seven, as for Nesterov momentum, since
+its loops have one result each.  One loop writes the velocity (3 words); the next reads
+it again, with params and gradient, and writes the params (4 words).  `optax.sgd` tells
+how near that is to what the memory can do.  It is the triad a + s b in place, and its
+three words give the bandwidth in the same rounds, for arrays of the same sizes.
 """
 
 import argparse
@@ -66,8 +67,8 @@ OPTIMIZERS = {
     "expected_gv_sgd": lambda: inna_optax.expected_gv_sgd(1e-3),
 }
 PYTORCH = "PyTorch INNA"
-# What PyTorch's users run on a GPU: one kernel an operation for all leaves at once
-# (`foreach`), or one kernel in all (`fused`).
+# What PyTorch's users run on a GPU: for all leaves at once, one kernel for each
+# operation (`foreach`), or one kernel for the whole update (`fused`).
 PYTORCH_ON_GPU = {
     "PyTorch INNA, foreach": lambda params: pytorch_inna.INNA(
         params, 1e-3, foreach=True
@@ -83,7 +84,7 @@ PYTORCH_ON_GPU = {
     ),
     "PyTorch AdamW, fused": lambda params: torch.optim.AdamW(params, 1e-3, fused=True),
 }
-# What is also run with many leaves, where each costs a call of its own.
+# Those that are also run with many leaves, each of which costs a call of its own.
 SUBSET = [
     "optax.sgd",
     "optax.sgd, nesterov",
@@ -94,12 +95,12 @@ SUBSET = [
     "step_tuned_sgd",
     PYTORCH,
 ]
-# Beyond so many parameters only those are measured.
+# Beyond so many parameters only those of SUBSET are measured.
 MOST_FOR_ALL = 10**8
 # Gradient evaluations that one call serves; one unless stated.
 EVALUATIONS = {"step_tuned_sgd, opaque": 2}
-# Words of temporaries a parameter that are no fault: in opaque mode the params
-# between the two half steps exist inside the update.
+# Words of temporaries a parameter that an update needs: in opaque mode it holds the
+# params between the two half steps.
 TEMPORARIES = {"step_tuned_sgd, opaque": 1}
 
 
@@ -141,8 +142,8 @@ class JaxStep:
                 params,
                 full_grads=other_grads,
                 curvature=other_grads,
-                # The params themselves serve as their gradient, behind a wall: the
-                # half step is made for a network that XLA cannot fuse it with.
+                # The params serve as their own gradient.  The barrier keeps XLA from
+                # fusing it with the half step: a network's gradient cannot be.
                 grad_fn=jax.lax.optimization_barrier,
             )
             return optax.apply_updates(params, updates), state
@@ -165,7 +166,10 @@ class JaxStep:
         }
 
     def seconds(self, repeats: int) -> float:
-        """Mean time of a step, on new arrays, so that only one optimizer's exist."""
+        """Mean time of a step.
+
+        It makes new arrays, so that those of one optimizer exist at a time.
+        """
         params, state = self.start(self.initial)
 
         def run(count: int) -> float:
@@ -182,7 +186,7 @@ class JaxStep:
 
 
 class PytorchStep:
-    """The same in PyTorch, on the same device, on CPU with as many threads as JAX."""
+    """One optimizer's step in PyTorch, on the same device."""
 
     def __init__(self, name: str, inputs: list[Any]) -> None:
         self.make = PYTORCH_ON_GPU.get(
@@ -192,7 +196,7 @@ class PytorchStep:
         self.initial, self.grads = (
             [torch.tensor(np.asarray(x)) for x in tree.values()] for tree in inputs[:2]
         )
-        # INNA's psi, or AdamW's two moments; the rest is XLA's to tell.
+        # INNA's psi, SGD's momentum, or AdamW's two moments.
         self.facts = {"state": 2.0 if "AdamW" in name else 1.0}
 
     def seconds(self, repeats: int) -> float:
@@ -244,7 +248,7 @@ def measure(names: Iterable[str], size: int, leaves: int, rounds: int) -> dict:
     seconds: dict[str, list[float]] = {name: [] for name in steps}
     shuffler = random.Random(0)
     for _ in range(rounds):
-        # In a new order each round: who runs after whom decides what is in the cache.
+        # A new order each round, since the one before decides what is in the cache.
         for name in shuffler.sample(list(steps), len(steps)):
             seconds[name].append(steps[name].seconds(repeats))
     times = {name: np.array(values) for name, values in seconds.items()}
@@ -276,7 +280,7 @@ def measure(names: Iterable[str], size: int, leaves: int, rounds: int) -> dict:
         "rows": rows,
         "targets": targets,
         "gigabytes_per_second": 4e-9 * size / float(np.median(word)),
-        # INNA's time over that of the words that it must, and that XLA's loops, move.
+        # INNA's time over that of the five words it must move, and of XLA's seven.
         "inna_over_floor": {
             words: quartiles(times["inna"] / word / words) for words in (5, 7)
         },
@@ -301,7 +305,7 @@ def growth(results: list[dict]) -> dict[str, dict[str, float]]:
 
 
 def with_temporaries(result: dict) -> list[str]:
-    """The package's optimizers that take more temporaries than they must."""
+    """The optimizers of this package that use more temporaries than they need."""
     return [
         name
         for name, row in result["rows"].items()
@@ -311,7 +315,7 @@ def with_temporaries(result: dict) -> list[str]:
 
 
 def show(result: dict) -> None:
-    """Prints a result; README.md gets its figures by readme_tables.py."""
+    """Prints a result."""
     leaves = "one leaf" if result["leaves"] == 1 else f"{result['leaves']} leaves"
     print(f"{result['params'] / 1e6:g}M float32 params in {leaves}")
     ratios = {"over_nesterov": "/ nesterov", "over_adam": "/ adam"}
@@ -354,7 +358,11 @@ def show(result: dict) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--params", type=int, nargs="+", default=[10**5, 10**6, 10**7, 5 * 10**7]
+        "--params",
+        type=int,
+        nargs="+",
+        default=[10**5, 10**6, 10**7, 5 * 10**7],
+        help="numbers of parameters",
     )
     parser.add_argument(
         "--leaves", type=int, nargs="+", default=[16, 400], help="beside one leaf"
@@ -398,10 +406,10 @@ def main() -> None:
         arguments.name,
         {
             "rounds": arguments.rounds,
-            **({"pytorch": torch.__version__} if torch else {}),
             "growth": exponents,
             "results": results,
         },
+        packages=["torch"] if torch else [],
     )
 
 

@@ -4,12 +4,15 @@
     python benchmarks/sweep.py --out benchmarks/results
     python benchmarks/sweep.py --updates 440 200 --name sweep_gpu
 
-9 learning rates x 3 seeds: 27 runs, one after another with one compiled program, and
-3, 9 and 27 at a time in one program (vmap), in turn, round after round.  The table
-gives the median over rounds of the ratio of the times to those of the runs one after
-another, with the quartiles, and the largest relative difference of the training
-losses, for a perceptron and for a convolutional network.  By these `compare` runs one
-after another on CPU.
+Nine learning rates from three seeds are 27 runs.  They are trained one after another
+with one compiled program, and 3, 9 and 27 at a time in one vectorized program (`vmap`).
+These ways take turns, round after round.  The networks are a perceptron and a
+convolutional one.
+
+The table gives the time of each way over that of the runs one after another: the median
+over rounds, with the quartiles.  Beside it stands the largest relative difference of
+the training losses.  Because of what it shows, `compare` trains one run after another
+on CPU.
 """
 
 import argparse
@@ -28,7 +31,7 @@ from inna_optax.training import vectorize
 
 RATES = np.geomspace(1e-4, 0.1, 9)
 SEEDS = 3
-# The problem whose network is trained, and on how many digits, for how many updates.
+# The problem whose network is trained, the number of digits, the number of updates.
 CASES = (("digits", 1437, 400), ("f", 1280, 2))
 TOGETHER = (3, 9, 27)
 
@@ -37,7 +40,7 @@ def measure(name: str, examples: int, updates: int, rounds: int) -> dict:
     digits = open_problem(
         PROBLEMS["digits"], PROBLEMS["digits"].paper, train_examples=examples
     )
-    # The digits, enlarged to what the network takes.
+    # The digits are enlarged to the size that the network takes.
     images = digits.dataset.train_images
     if name != "digits":
         images = images.repeat(4, axis=1).repeat(4, axis=2).repeat(3, axis=3)
@@ -63,7 +66,7 @@ def measure(name: str, examples: int, updates: int, rounds: int) -> dict:
     train_one, train_all = jax.jit(single.train), jax.jit(many.train)
 
     def sweep(together: int) -> Callable[[], np.ndarray]:
-        """All runs, so many at a time; the losses of their last epoch."""
+        """All runs, so many at a time, as a function that returns their last losses."""
         chosen, program = (train_one, single) if together == 1 else (train_all, many)
         parts = []
         for i in range(0, len(points), together):
@@ -113,7 +116,7 @@ def measure(name: str, examples: int, updates: int, rounds: int) -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=5, help="of turns")
     parser.add_argument(
         "--updates",
         type=int,

@@ -4,21 +4,22 @@
     python benchmarks/training_step.py --out benchmarks/results
     python benchmarks/training_step.py --dtype bfloat16 --name training_step_bfloat16
 
-A training step is the loss, its gradient, a step of gradient descent, and what the
-network itself moves (running averages), at batch 128, in float32 (on a GPU with the
-TensorFloat-32 that each library allows itself), or with the network's arithmetic in
-bfloat16 on float32 parameters (in PyTorch by `torch.autocast`).  JAX takes it alone,
-as users write it, and in a `lax.scan` over batches, as the engine runs an epoch;
-PyTorch takes it eagerly and through `torch.compile`, in its default order of
-dimensions.  The networks, the losses and the numbers of parameters are the same, and
-all four take turns, round after round, so that a busy machine slows all alike.  A row
-gives images a second, and the median over rounds of the ratio of its speed to that of
-PyTorch, eager, in the same round, with the quartiles.
+A training step at batch 128 is the loss, its gradient, a step of gradient descent, and
+the network's running averages.  Its type is float32, on a GPU with the TensorFloat-32
+that each library allows itself.  With `--dtype bfloat16` the network computes in
+bfloat16 on float32 parameters, in PyTorch by `torch.autocast`.
+
+JAX takes the step alone, as users write it, and in a `lax.scan` over batches, as the
+engine runs an epoch.  PyTorch takes it eagerly and through `torch.compile`, in its
+default order of dimensions.  The networks, the losses and the numbers of parameters are
+the same.  All four take turns, round after round, so that a busy machine slows all
+alike.  A row gives images a second, and the ratio of its speed to that of PyTorch,
+eager, in the same round: the median over rounds, with the quartiles.
 
 Both libraries use all cores.  The threads of PyTorch's pool sleep while JAX has its
-turn (OMP_WAIT_POLICY=PASSIVE, KMP_BLOCKTIME=0; by default they spin for a while), and
-each turn starts with steps that are not counted.  `torch.compile` needs a C++
-compiler; where it fails, its row says so.  About 8 minutes on 2 cores.
+turn, by OMP_WAIT_POLICY=PASSIVE and KMP_BLOCKTIME=0; by default they spin for a while.
+Each turn starts with steps that are not counted.  `torch.compile` needs a C++ compiler;
+where it fails, its row says so.  The whole takes about 8 minutes on 2 cores.
 """
 
 import argparse
@@ -28,7 +29,6 @@ import pathlib
 import random
 import time
 from collections.abc import Callable
-from importlib import metadata
 from typing import Any
 
 # Before PyTorch is imported.
@@ -74,7 +74,7 @@ def in_dtype(loss: Callable[..., Any], dtype: str) -> Callable[..., Any]:
 
 
 class JaxStep:
-    """The zoo's network; `scanned` steps in a loop, or one alone where it is 0."""
+    """The zoo's network: `scanned` steps in a loop, or one step alone if that is 0."""
 
     def __init__(self, name: str, scanned: int, dtype: str) -> None:
         shape, make = layers.NETWORKS[name]
@@ -84,7 +84,7 @@ class JaxStep:
         self.params = sum(p.size for p in jax.tree.leaves(params))
         self.steps = max(scanned, 1)
         key = jax.random.key(0)
-        # Arguments, not constants, of which the compiler could prepare something.
+        # Arguments, since the compiler could compute with constants beforehand.
         images = jax.random.uniform(key, (self.steps, BATCH_SIZE, *shape))
         keys = jax.random.split(key, self.steps)
         loss = in_dtype(layers.loss_of(graph), dtype)
@@ -164,7 +164,7 @@ Step = JaxStep | TorchStep
 
 
 def seconds(step: Step, calls: int) -> float:
-    """Mean time of a training step; on a GPU the next is asked for meanwhile."""
+    """Mean time of a training step; on a GPU steps are queued without a wait."""
     step.wait()
     start = time.perf_counter()
     for _ in range(calls):
@@ -260,18 +260,27 @@ def main() -> None:
         nargs="+",
         choices=pytorch_networks.NETWORKS,
         default=[*pytorch_networks.NETWORKS],
+        metavar="NETWORK",
+        help="; ".join(pytorch_networks.NETWORKS),
     )
     parser.add_argument("--scanned", type=int, default=4, help="steps in the scan")
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=15, help="at most")
     parser.add_argument("--seconds", type=float, default=0.4, help="length of a turn")
     parser.add_argument(
         "--budget",
         type=float,
         default=40,
-        help="seconds a network, of 3 rounds or more",
+        help="seconds for a network, of 3 rounds at least",
     )
-    parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
-    parser.add_argument("--no-torch-compile", action="store_true")
+    parser.add_argument(
+        "--dtype",
+        choices=("float32", "bfloat16"),
+        default="float32",
+        help="of the network's arithmetic",
+    )
+    parser.add_argument(
+        "--no-torch-compile", action="store_true", help="leave torch.compile out"
+    )
     parser.add_argument("--name", default="training_step", help="of the record")
     parser.add_argument("--out", type=pathlib.Path, help="folder for the record")
     arguments = parser.parse_args()
@@ -288,9 +297,9 @@ def main() -> None:
             "batch_size": BATCH_SIZE,
             "dtype": arguments.dtype,
             "scanned_steps": arguments.scanned,
-            "pytorch": metadata.version("torch"),
             "results": results,
         },
+        packages=["torch"],
     )
 
 

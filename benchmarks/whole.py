@@ -3,16 +3,20 @@
     python benchmarks/whole.py
     python benchmarks/whole.py --out benchmarks/results
 
-- Table 3.1 and the map over (alpha, beta), each one compiled program, computed twice
-  in this process; and one of the table's 6,000 runs as a Python loop of compiled
-  steps, from which the time of all of them is extrapolated.
-- An epoch as one compiled loop against a Python loop of compiled steps, which is how
-  one trains by hand: the same mini-batches, the same updates, everything donated, in
-  turn, round after round.  LeNet is given random images of CIFAR-10's shape.
-- The command line, from the start of its process: `--help`, `list`, `table 3.1`, and
-  `train` to the end of its first update (see problems.py); what `list` imports.
+It measures the time of:
 
-What a sweep gains from being one program is told by sweep.py.
+- Table 3.1 and the map over (alpha, beta).  Each is one compiled program, and is
+  computed three times in this process.  Beside them, one of the table's 6,000 runs is a
+  Python loop of compiled steps; the time of all of them is extrapolated from it.
+- An epoch as one compiled loop, beside a Python loop of compiled steps, which is how
+  one trains by hand.  Both make the same updates on the same mini-batches with
+  everything donated, in turn, round after round.  LeNet is given random images of
+  CIFAR-10's shape.
+- The command line from the start of its process: `--help`, `list`, `table 3.1`, and
+  `train` to the end of its first update (see problems.py).  It also counts what `list`
+  imports.
+
+sweep.py tells what a sweep gains from being one program.
 """
 
 import argparse
@@ -126,7 +130,7 @@ def epoch(name: str, examples: int, rounds: int) -> dict:
     solver = entry.optimizer.solver(values, entry.decay, updates_per_epoch)
     loss_of = make_task(setting.problem, setting.dataset).loss
     gradient = jax.value_and_grad(loss_of, has_aux=True)
-    # Where one trains by hand the data lie in NumPy arrays.
+    # One who trains by hand has the data in NumPy arrays.
     images, labels = np.asarray(arrays.train_images), np.asarray(arrays.train_labels)
 
     @functools.partial(jax.jit, donate_argnums=0)
@@ -192,8 +196,8 @@ def starts(rounds: int) -> dict[str, list[float]]:
         with tempfile.TemporaryDirectory() as folder:
             return run("table", "3.1", "--out", f"{folder}/table")
 
-    # `train` and the imports are in what problems.py measures; half a second more of
-    # training is not.
+    # The imports and the first update are in what problems.py measures; the half
+    # second of training after it is not.
     def train() -> float:
         return problems.measure("digits", None, 0.5)["starts_after_seconds"]
 

@@ -1,24 +1,31 @@
 """What the site takes from the rest of the repository: a hook of mkdocs.
 
-- The notebooks in `notebooks/`, as they are stored, and their place in the navigation.
-- The pictures in `benchmarks/results/`, as `results/...`.
-- README.md's tables: `<!-- README: NAME -->` on a page stands for what README.md has
-  between `<!-- begin: NAME -->` and `<!-- end: NAME -->`, written there by
-  `benchmarks/readme_tables.py` from the records; `<!-- README section: HEADING -->` for
-  the text under that heading.
-- `<!-- picture: PATH: TEXT -->`, a picture that may not be there yet.
+It adds the notebooks in `notebooks/`, with their place in the navigation, and the
+pictures in `benchmarks/results/` as `results/...`.  On a page it replaces these marks:
+
+- `<!-- README: NAME -->` by the table that README.md has between `<!-- begin: NAME -->`
+  and `<!-- end: NAME -->`.  `benchmarks/readme_tables.py` writes it there.
+- `<!-- README section: HEADING -->` by README.md's text under that heading.
+- `<!-- table: NAME -->` by a table that README.md does not have.  `benchmarks/tables`
+  makes it from the records.
+- `<!-- picture: PATH: TEXT -->` by a picture, which may not be there yet.
 """
 
 import json
 import pathlib
 import re
+import sys
 from typing import Any
 
 from mkdocs.exceptions import PluginError
 from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
 
-ROOT = pathlib.Path(__file__).parent.parent
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+
+from benchmarks import tables
+
+ROOT = pathlib.Path(__file__).parents[1]
 NOTEBOOKS = ROOT / "notebooks"
 RESULTS = ROOT / "benchmarks" / "results"
 EMPTY = "*Not measured yet.*"
@@ -68,10 +75,11 @@ def on_files(files: Files, config: Any, **kwargs: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, **kwargs: Any) -> str:
-    """Fills in what README.md and the results hold."""
+    """Replaces the marks on a page."""
     del kwargs
     for pattern, found in (
-        (r"^<!-- README: (.+) -->$", _table),
+        (r"^<!-- README: (.+) -->$", _readme_table),
+        (r"^<!-- table: (.+) -->$", _table),
         (r"^<!-- README section: (.+) -->$", _section),
         (r"^<!-- picture: (\S+): (.+) -->$", _picture),
     ):
@@ -87,10 +95,16 @@ def _readme(pattern: str, name: str) -> str:
     return found[1].strip().replace("(benchmarks/results/", "(results/")
 
 
-def _table(match: re.Match[str]) -> str:
+def _readme_table(match: re.Match[str]) -> str:
     name = re.escape(match[1])
     pattern = rf"<!-- begin: {name} -->\n(.*?)<!-- end: {name} -->"
     return _readme(pattern, f"table {match[1]!r}") or EMPTY
+
+
+def _table(match: re.Match[str]) -> str:
+    if match[1] not in tables.PAGES:
+        raise PluginError(f"benchmarks/tables has no table {match[1]!r} for a page")
+    return tables.PAGES[match[1]]()
 
 
 def _section(match: re.Match[str]) -> str:

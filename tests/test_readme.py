@@ -1,5 +1,6 @@
 """What README.md says is true of this code."""
 
+import importlib.util
 import pathlib
 import re
 import shlex
@@ -66,6 +67,38 @@ def test_tables_are_those_of_the_records():
         [sys.executable, script, "--check"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+PAGES = sorted((ROOT / "docs").glob("*.md"))
+
+
+@pytest.fixture(scope="module")
+def hooks():
+    """What the site does to its pages, where mkdocs is there."""
+    pytest.importorskip("mkdocs")
+    path = ROOT / "docs" / "hooks.py"
+    spec = importlib.util.spec_from_file_location("docs_hooks", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_page_has_no_mark_left(page, hooks):
+    marks = r"^<!-- (README|README section|table|picture): .+ -->$"
+    text = hooks.on_page_markdown(page.read_text())
+    assert not re.search(marks, text, re.MULTILINE)
+
+
+def test_every_table_for_the_pages_is_on_one(hooks):
+    text = "\n".join(page.read_text() for page in PAGES)
+    for name in hooks.tables.PAGES:
+        assert f"\n<!-- table: {name} -->\n" in text
+
+
+def test_unknown_table_of_a_page_is_an_error(hooks):
+    with pytest.raises(hooks.PluginError, match="no table 'x'"):
+        hooks.on_page_markdown("<!-- table: x -->")
 
 
 def test_pictures_are_there():

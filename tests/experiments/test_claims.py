@@ -1,0 +1,310 @@
+"""A verdict on a claim of the papers follows from the records, whatever they are."""
+
+import math
+
+import pytest
+
+from inna_optax.experiments.claims import (
+    OF_FIGURES,
+    OF_NETWORKS,
+    table_of_figures,
+    table_of_networks,
+)
+from inna_optax.experiments.claims.claim import judged
+
+CLAIMS = {f"{claim.source}: {claim.claim}": claim for claim in OF_NETWORKS + OF_FIGURES}
+TUNINGS = ("tuned_per_draw", "held_out")
+
+
+def summary(accuracies=None, **losses):
+    """A comparison with these final losses, and accuracies where they matter."""
+    accuracies = accuracies or dict.fromkeys(losses, 0.5)
+    return {
+        "optimizers": {
+            name: {
+                "label": name,
+                "hyperparameters": {"alpha": 0.5, "beta": 0.1},
+                "final_train_loss": {"mean": losses.get(name, 1.0)},
+                "final_test_accuracy": {"mean": accuracy},
+                "curves": {"train_loss": {"mean": [2.3]}},
+            }
+            for name, accuracy in accuracies.items()
+        }
+    }
+
+
+def powers(quarter, half):
+    values = {"inna-power-1-2": half, "inna-power-1-4": quarter}
+    return summary(**values, **{"inna-power-1-8": 1, "inna-power-1-16": 1}, adam=1)
+
+
+def of_swings(a, b, c):
+    swings = {
+        f"{x}_transverse_swings": n for x, n in zip("abc", (a, b, c), strict=True)
+    }
+    return {"readings": swings | {f"{x}_J_at_100000": 1.0 for x in "abc"}}
+
+
+def of_shares(a, b):
+    name = "share_of_20000_to_60000_with_c_above_"
+    return {"readings": {f"{name}a": a, f"{name}b": b}}
+
+
+def of_spirals(below, above):
+    """Sign changes of both coordinates, which are to oscillate with αβ < 1 only."""
+    readings = {}
+    for name, changes, inside in (("below", below, True), ("above", above, False)):
+        for i in (1, 2):
+            start = f"alpha_beta_{name}_1_"
+            readings[f"{start}sign_changes_theta_{i}"] = changes
+            readings[f"{start}theta_{i}_inside_the_interval"] = inside
+    return {"readings": readings}
+
+
+def of_times(**iterations):
+    end = "_distance_stays_below_1e-6_from_iteration"
+    return {"readings": {f"alpha_beta_{k}_1{end}": v for k, v in iterations.items()}}
+
+
+def of_ends(near, manifold):
+    starts = {"near_saddle": near, "stable_manifold": manifold}
+    rows = [{"initialization": k, "percent_saddle": v} for k, v in starts.items()]
+    return {"rows": rows}
+
+
+def of_counts(ours, printed):
+    row = {"algorithm": "GD", "escape_count_as_in_thesis": ours}
+    return {"rows": [{**row, "escape_count_printed_in_thesis": printed}]}
+
+
+def of_iterations(*cases):
+    """For each tuning the two medians, and the draws won and lost."""
+    readings = {}
+    for tuning, (ours, theirs, won, lost) in zip(TUNINGS, cases, strict=True):
+        for end in (tuning, f"{tuning}_from_zero"):
+            readings[f"algorithm_2_median_{end}"] = ours
+            for other in ("absolute", "armijo"):
+                readings[f"{other}_median_{end}"] = theirs
+                readings[f"draws_faster_than_{other}_{end}"] = won
+                readings[f"draws_slower_than_{other}_{end}"] = lost
+    return {"readings": readings, "settings": {"draws": 20}}
+
+
+def of_differences(**means):
+    """Differences from SGD by method, with a standard error of 1."""
+    readings = {}
+    for method, mean in means.items():
+        for bounds in ("default_bounds", "triple_bounds"):
+            for tuning in TUNINGS:
+                name = f"{method}_minus_sgd_at_50_{bounds}_{tuning}"
+                readings |= {f"{name}_mean": mean, f"{name}_standard_error": 1.0}
+    return {"readings": readings}
+
+
+def of_losses(median, draws):
+    """Those of Step-Tuned SGD; SGD's are 1 and Expected-GV's are 0."""
+    names = ("sgd", "expected_gv", "step_tuned_sgd")
+    values = ([1.0] * len(draws), [0.0] * len(draws), draws)
+    readings, rows = {}, {}
+    for bounds in ("default_bounds", "triple_bounds"):
+        rows[bounds] = {
+            name: {"loss_at_search": dict.fromkeys(TUNINGS, value)}
+            for name, value in zip(names, values, strict=True)
+        }
+        for tuning in TUNINGS:
+            for name, value in zip(names, (1.0, 0.0, median), strict=True):
+                readings[f"{name}_median_at_50_{bounds}_{tuning}"] = value
+    return {"readings": readings, "rows": rows}
+
+
+AHEAD, BEHIND, MIXED = (5, 6, 12, 8), (6, 5, 8, 12), (5, 6, 8, 12)
+# For a claim that begins so: records, and the verdict on them.
+CASES = {
+    "section 4.5.2: Step-Tuned": [
+        (
+            {"a": summary(step_tuned_sgd=1, sgd=2)},
+            "agrees on a; not tested on b, c, d, e, f",
+        ),
+        (
+            {
+                "a": summary(step_tuned_sgd=1, sgd=2),
+                "f": summary(step_tuned_sgd=2, sgd=1),
+            },
+            "agrees on a; disagrees on f; not tested on b, c, d, e",
+        ),
+    ],
+    "Figure 4.6:": [
+        (
+            {
+                "e": summary(step_tuned_sgd=2, sgd=1),
+                "f": summary(step_tuned_sgd=1, sgd=1),
+            },
+            "agrees",
+        ),
+        (
+            {
+                "e": summary(step_tuned_sgd=1, sgd=1),
+                "f": summary(step_tuned_sgd=2, sgd=1),
+            },
+            "disagrees",
+        ),
+        ({"e": summary(step_tuned_sgd=1, sgd=1)}, "not tested"),
+    ],
+    "section 4.5.2: Adam": [
+        ({"d": summary(adam=1, rmsprop=2, sgd=3, step_tuned_sgd=4)}, "agrees"),
+        ({"d": summary(adam=1, rmsprop=3.5, sgd=3, step_tuned_sgd=4)}, "disagrees"),
+    ],
+    "Figure 2.2:": [
+        ({"2.2": summary({"x": 0.9, "y": 0.91})}, "agrees"),
+        ({"2.2": summary({"x": 0.9, "y": 0.93})}, "disagrees"),
+    ],
+    "Figure 2.3:": [
+        ({"2.3": summary(inna=1, adam=2, sgd=3, adagrad=4)}, "agrees for inna, adam"),
+        (
+            {"2.3": summary(inna=3.5, adam=2, sgd=3, adagrad=4)},
+            "agrees for adam; disagrees for inna",
+        ),
+    ],
+    "Figure 2.4:": [
+        ({"2.4": powers(quarter=1, half=2)}, "agrees"),
+        ({"2.4": powers(quarter=2, half=1)}, "disagrees"),
+    ],
+    "Figure 4.5:": [
+        (
+            {
+                "d": summary(sgd=1, inna=1, adam=1, rmsprop=1),
+                "4.5 (d)": summary(sgd=1.1, inna=0.9, adam=1.005, rmsprop=2),
+            },
+            "agrees for sgd, rmsprop; disagrees for inna; level for adam",
+        ),
+        (
+            {
+                "d": summary(sgd=1, inna=1, adam=1, rmsprop=1),
+                "4.5 (d)": summary(sgd=0.9, inna=1.1, adam=2, rmsprop=0.999),
+            },
+            "agrees for inna, adam; disagrees for sgd; level for rmsprop",
+        ),
+    ],
+    "remark 4.5:": [
+        (
+            {"b": summary({"inna": 0.9, "sgd": 0.8})},
+            "agrees on b; not tested on a, c, e, f",
+        ),
+        (
+            {"b": summary({"inna": 0.8, "sgd": 0.9})},
+            "disagrees on b; not tested on a, c, e, f",
+        ),
+    ],
+    "2.1: (a) oscillates": [
+        ({"2.1": of_swings(31, 7, 5)}, "agrees"),
+        ({"2.1": of_swings(10, 7, 5)}, "agrees for (c); disagrees for (b)"),
+        ({"2.1": of_swings(10, 7, 7)}, "disagrees"),
+    ],
+    "2.1: from 20,000": [
+        ({"2.1": of_shares(0.6, 1.0)}, "agrees"),
+        ({"2.1": of_shares(0.4, 1.0)}, "agrees for (b); disagrees for (a)"),
+        ({"2.1": of_shares(0.4, 0.1)}, "disagrees"),
+    ],
+    "3.2: spirals": [
+        ({"3.2": of_spirals(20, 1)}, "agrees"),
+        ({"3.2": of_spirals(20, 2)}, "agrees for αβ < 1; disagrees for αβ > 1"),
+        ({"3.2": of_spirals(1, 2)}, "disagrees"),
+    ],
+    "3.2: αβ < 1": [
+        ({"3.2": of_times(below=1, above=2)}, "agrees"),
+        ({"3.2": of_times(below=1)}, "agrees"),
+        ({"3.2": of_times(below=3, above=2)}, "disagrees"),
+        ({"3.2": of_times(above=2)}, "disagrees"),
+    ],
+    "Table 3.1: beside": [
+        ({"Table 3.1": of_ends(0, 100)}, "agrees"),
+        (
+            {"Table 3.1": of_ends(0.1, 100)},
+            "agrees for stable manifold; disagrees for near saddle",
+        ),
+        ({"Table 3.1": of_ends(0.1, 99)}, "disagrees"),
+    ],
+    "Table 3.1: how many": [
+        ({"Table 3.1": of_counts(35.5, 36)}, "agrees"),
+        ({"Table 3.1": of_counts(36.6, 36)}, "disagrees"),
+        ({"Table 3.1": of_counts(None, 36)}, "disagrees"),
+    ],
+    "4.2": [
+        ({"4.2": of_iterations(AHEAD, AHEAD)}, "agrees"),
+        ({"4.2": of_iterations(BEHIND, BEHIND)}, "disagrees"),
+        ({"4.2": of_iterations(MIXED, MIXED)}, "undecided"),
+        (
+            {"4.2": of_iterations(BEHIND, AHEAD)},
+            "agrees if tuned on other draws; disagrees if tuned on each draw, as in"
+            " the thesis",
+        ),
+    ],
+    "4.3, bounds [0.5, 2]: Exact": [
+        ({"4.3": of_differences(exact_gv=-3, expected_gv=-3)}, "agrees"),
+        ({"4.3": of_differences(exact_gv=-3, expected_gv=-1)}, "undecided"),
+        ({"4.3": of_differences(exact_gv=-3, expected_gv=3)}, "disagrees"),
+    ],
+    "4.3, bounds [0.5, 2]: Stochastic": [
+        ({"4.3": of_differences(stochastic_gv=3)}, "agrees"),
+        ({"4.3": of_differences(stochastic_gv=1)}, "undecided"),
+        ({"4.3": of_differences(stochastic_gv=-3)}, "disagrees"),
+    ],
+    "4.3, bounds [0.5, 2]: Step-Tuned": [
+        ({"4.3": of_losses(0.2, [0.2, 0.3, 0.9])}, "agrees"),
+        ({"4.3": of_losses(0.2, [0.2, 0.8, 0.9])}, "undecided"),
+        ({"4.3": of_losses(0.8, [0.2, 0.8, 0.9])}, "disagrees"),
+    ],
+}
+# The wider bounds have the same rules.
+CASES |= {
+    name.replace("[0.5, 2]", "[1.5, 6]"): cases
+    for name, cases in CASES.items()
+    if "[0.5, 2]" in name
+}
+
+
+def cases_of(name):
+    (found,) = (cases for start, cases in CASES.items() if name.startswith(start))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "records", "verdict"),
+    [(name, *case) for name in CLAIMS for case in cases_of(name)],
+)
+def test_verdict_follows_from_the_records(name, records, verdict):
+    measured, found = judged(CLAIMS[name], records)
+    assert found == verdict
+    assert (measured == "-") == (found == "not tested")
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_no_verdict_is_a_constant(name):
+    assert len({verdict for _, verdict in cases_of(name)} - {"not tested"}) > 1
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_every_claim_says_its_rule(name):
+    assert CLAIMS[name].rule
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_claim_without_records_is_not_tested(name):
+    assert judged(CLAIMS[name], {}) == ("-", "not tested")
+
+
+@pytest.mark.parametrize("table", [table_of_networks, table_of_figures])
+def test_table_of_an_empty_folder_tests_nothing(table, tmp_path):
+    _, _, *rows = table(tmp_path).splitlines()
+    assert len(rows) == len(OF_NETWORKS if table is table_of_networks else OF_FIGURES)
+    assert all(row.endswith("| - | not tested |") for row in rows)
+
+
+def test_measured_numbers_are_those_of_the_records():
+    (claim,) = (
+        c for name, c in CLAIMS.items() if name.startswith("4.2: ") and "BB" in name
+    )
+    measured, _ = judged(claim, {"4.2": of_iterations(BEHIND, AHEAD)})
+    assert "medians 6, 5, of 20 draws 8 won, 12 lost" in measured
+    (claim,) = (c for name, c in CLAIMS.items() if name.startswith("3.2: αβ"))
+    assert f"{math.inf}" in judged(claim, {"3.2": of_times(below=1)})[0]
