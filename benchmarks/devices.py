@@ -29,10 +29,10 @@ import optax
 import record
 
 import inna_optax
-from inna_optax.experiments.catalogue.contenders import OPTIMIZERS
+from inna_optax.experiments.catalogue.contenders import CONTENDERS
 from inna_optax.experiments.catalogue.problems import PROBLEMS
-from inna_optax.experiments.running.setting import open_problem, program_for
-from inna_optax.training import make_mesh, with_places
+from inna_optax.experiments.running.setting import open_setting, program_for
+from inna_optax.training import make_mesh, with_shardings
 
 MESHES = [
     {"data": 1},
@@ -69,7 +69,7 @@ SIZES = {"1B": 10**9, "70B": 70 * 10**9}
 
 
 def bytes_on_a_device(arrays) -> int:
-    return sum(x.addressable_shards[0].data.nbytes for x in arrays)
+    return sum(x.addressable_shards[0].data.nbytes for x in jax.tree.leaves(arrays))
 
 
 def collectives(text: str) -> dict[str, list[int]]:
@@ -85,11 +85,11 @@ def collectives(text: str) -> dict[str, list[int]]:
 
 
 def measure(name: str, sizes: dict[str, int], data_dir: pathlib.Path | None) -> dict:
-    problem, entry = PROBLEMS[name], OPTIMIZERS["inna"]
+    problem, entry = PROBLEMS[name], CONTENDERS["inna"]
     mesh = make_mesh(sizes)
     # The sizes of the meshes divide the batch.
     batch = 120 if "model" in sizes else problem.batch_size
-    setting = open_problem(
+    setting = open_setting(
         problem, problem.paper, data_dir=data_dir, batch_size=batch, mesh=mesh
     )
     program = program_for(setting, entry, problem.protocol.decay)
@@ -97,10 +97,10 @@ def measure(name: str, sizes: dict[str, int], data_dir: pathlib.Path | None) -> 
     run = jax.eval_shape(program.start, np.uint32(0), values)
     train = jax.jit(program.train, donate_argnums=0)
     compiled = train.lower(
-        with_places(run, mesh), values, setting.arrays, 0, 0, 2
+        with_shardings(run, mesh), values, setting.arrays.train, 0, 0, 2
     ).compile()
     memory = compiled.memory_analysis()
-    used = bytes_on_a_device((setting.arrays.train_images, setting.arrays.train_labels))
+    used = bytes_on_a_device(setting.arrays.train)
     return {
         "problem": name,
         "mesh": sizes,

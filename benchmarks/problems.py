@@ -76,11 +76,11 @@ def child(name: str, data_dir: str | None, seconds: float, began: float) -> dict
     import jax
 
     from inna_optax.experiments.catalogue.problems import PROBLEMS
-    from inna_optax.experiments.running.setting import open_problem, program_for
+    from inna_optax.experiments.running.setting import open_setting, program_for
     from inna_optax.training import Resume, fit
 
     problem = PROBLEMS[name]
-    setting = open_problem(problem, problem.paper, data_dir=data_dir)
+    setting = open_setting(problem, problem.paper, data_dir=data_dir)
     entry = problem.protocol.entry(problem.protocol.optimizers[0])
     program = program_for(setting, entry.optimizer, entry.decay)
     values = {**entry.grid()[0], "learning_rate": entry.optimizer.learning_rate}
@@ -91,11 +91,11 @@ def child(name: str, data_dir: str | None, seconds: float, began: float) -> dict
     training = largest_mib()
     # A run that has just made its last epoch evaluates next: one batch of it.
     per_epoch = program.gradient_evaluations_per_epoch
-    ended = Resume(progress.run, per_epoch, rows=1, seconds=0.0)
+    ended = Resume(progress.run, per_epoch, measured=0, seconds=0.0)
     next(fit(*arguments, 1, resume=ended))
     return {
         "problem": name,
-        "dataset": setting.dataset.name,
+        "dataset": setting.facts.name,
         "params": sum(x.size for x in jax.tree.leaves(progress.run.params)),
         "batch_size": setting.batch_size,
         "data_mib": sum(x.nbytes for x in jax.tree.leaves(setting.arrays)) / 2**20,

@@ -5,10 +5,8 @@
 
 It measures three parts, each in a process of its own:
 
-- `run` is one long run of the command `train digits --optimizer inna`, which stores a
-  checkpoint and its records after every epoch.  It makes 209,644 updates: as many as
-  problem `d` makes in an hour at 7,454 images/s, in mini-batches of 128.  Its epochs
-  have 44 updates, so that it stores ten times as many checkpoints as that hour.
+- `run` is one long run of the command `train digits --optimizer inna`, with a
+  checkpoint every second instead of every 30, and a row of its history every 10 epochs.
 - `calls` gives the command 200 times in one process, for short runs of four optimizers
   in turn.
 - `library` makes a new optimizer in a new compiled step 100 times, for 20 updates each.
@@ -18,9 +16,6 @@ process's threads and open files, the objects that Python tracks, and the entrie
 caches of functions.  Each count follows a garbage collection.  The slopes are those of
 a least-squares line through the counts after the first `--warm-up` calls, or the first
 tenth of the run.
-
-A run keeps its history, and writes the whole of it after each epoch.  The record also
-tells how large it is, and how long the writing takes at both ends of the run.
 """
 
 import argparse
@@ -75,7 +70,7 @@ def slopes(at: list[float], samples: list[dict[str, float]]) -> dict[str, float]
     return {
         name: float(np.polyfit(at, [sample[name] for sample in samples], 1)[0])
         for name in samples[0]
-        if name not in ("call", "updates")
+        if name not in ("call", "updates", "checkpoints")
     }
 
 
@@ -86,72 +81,46 @@ def silence() -> Iterator[None]:
         yield
 
 
-def size_of(value: Any) -> int:
-    """Bytes of a history, each of whose numbers is an object of its own."""
-    inner: list = []
-    if isinstance(value, dict):
-        inner = list(value.values())
-    elif isinstance(value, list):
-        inner = value
-    return sys.getsizeof(value) + sum(map(size_of, inner))
-
-
 def one_run(updates: int, samples: int) -> dict:
     """One long run by the command, counted where it yields its rows."""
     from inna_optax.experiments.commands import command_line, train
+    from inna_optax.training import Checkpoints
 
     per_epoch = 1437 // 32
     epochs = -(-updates // per_epoch)
-    every = max(1, epochs // samples)
+    every = max(1, epochs // (10 * samples))  # rows from one count to the next
     found: list[dict[str, float]] = []
-    writing: list[float] = []  # seconds of each epoch
-    history: list = []
-
-    def timed(write: Callable[..., None]) -> Callable[..., None]:
-        def call(*arguments: Any) -> None:
-            began = time.perf_counter()
-            write(*arguments)
-            writing[-1] += time.perf_counter() - began
-
-        return call
+    checkpoints = 0
 
     def watched(*arguments: Any, **options: Any) -> Iterator[Any]:
-        for progress in fit(*arguments, **options):
-            writing.extend([0.0] * bool(progress.rows))
-            yield progress
-            if progress.rows and (len(writing) % every == 0 or len(writing) == 2):
+        for progress, rows in trained(*arguments, **options):
+            yield progress, rows
+            if progress.rows and len(rows) % every == 0:
                 sample = {"updates": progress.gradient_evaluations, **counts()}
-                found.append(sample)
-                print(sample, file=sys.__stderr__, flush=True)
+                found.append({**sample, "checkpoints": checkpoints})
+                print(found[-1], file=sys.__stderr__, flush=True)
 
-    def write_history(path: pathlib.Path, rows: list) -> None:
-        history[:] = [rows]
-        written(path, rows)
+    def save(*arguments: Any) -> None:
+        nonlocal checkpoints
+        checkpoints += 1
+        saved(*arguments)
 
-    fit, written = train.fit, timed(train.write_history)
-    train.fit, train.write_history = watched, write_history
-    writing.append(0.0)  # the record before the first epoch
-    train.write_json = timed(train.write_json)
+    trained, saved = train.train_unit, Checkpoints.save
+    train.train_unit, Checkpoints.save = watched, save
     command = ["train", "digits", "--optimizer", "inna", "--epochs", str(epochs)]
+    command += ["--checkpoint-every", "1", "--evaluate-every", "10"]
     with tempfile.TemporaryDirectory() as folder, silence():
+        began = time.perf_counter()
         if command_line.main([*command, "--out", f"{folder}/run"]):
             raise RuntimeError(f"{command} failed")
-    (rows,) = history
-    seconds = np.diff([row["seconds"] for row in rows])
-    tenth = len(seconds) // 10
+        seconds = time.perf_counter() - began
     late = [s for s in found if s["updates"] * 10 >= found[-1]["updates"]]
     return {
         "command": " ".join(["inna-optax", *command]),
-        "updates": rows[-1]["gradient_evaluations"],
+        "updates": epochs * per_epoch,
         "epochs": epochs,
-        "seconds": rows[-1]["seconds"],
-        "history_kib": size_of(rows) / 2**10,
-        "epoch_milliseconds": [
-            1e3 * float(np.median(part)) for part in (seconds[:tenth], seconds[-tenth:])
-        ],
-        "writing_milliseconds": [
-            1e3 * float(np.median(part)) for part in (writing[:tenth], writing[-tenth:])
-        ],
+        "checkpoints": checkpoints,
+        "seconds": seconds,
         "samples": found,
         "slopes_per_1000_updates": slopes([s["updates"] / 1000 for s in late], late),
     }

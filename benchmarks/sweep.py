@@ -24,9 +24,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import record
+from digits import on_digits
 
-from inna_optax.experiments.catalogue.problems import PROBLEMS
-from inna_optax.experiments.running.setting import open_problem, program_for
+from inna_optax.experiments.running.setting import program_for
 from inna_optax.training import vectorize
 
 RATES = np.geomspace(1e-4, 0.1, 9)
@@ -37,20 +37,9 @@ TOGETHER = (3, 9, 27)
 
 
 def measure(name: str, examples: int, updates: int, rounds: int) -> dict:
-    digits = open_problem(
-        PROBLEMS["digits"], PROBLEMS["digits"].paper, train_examples=examples
-    )
-    # The digits are enlarged to the size that the network takes.
-    images = digits.dataset.train_images
-    if name != "digits":
-        images = images.repeat(4, axis=1).repeat(4, axis=2).repeat(3, axis=3)
-    problem = PROBLEMS[name]
-    setting = digits._replace(
-        problem=problem,
-        dataset=digits.dataset._replace(train_images=images),
-        batch_size=problem.batch_size,
-    )
-    arrays = setting.arrays
+    setting = on_digits(name, examples)
+    problem = setting.problem
+    data = setting.arrays.train
     entry = problem.protocol.entry("inna")
     single = program_for(setting, entry.optimizer, entry.decay)
     many = vectorize(single)
@@ -78,7 +67,7 @@ def measure(name: str, examples: int, updates: int, rounds: int) -> dict:
             losses = []
             for run, values in parts:
                 for epoch in range(epochs):
-                    run, loss = chosen(run, values, arrays, epoch, 0, last)
+                    run, loss = chosen(run, values, data, epoch, 0, last)
                 losses.append(np.atleast_1d(np.asarray(loss)))
             return np.concatenate(losses)
 

@@ -10,8 +10,8 @@ It measures the time of:
   Python loop of compiled steps; the time of all of them is extrapolated from it.
 - An epoch as one compiled loop, beside a Python loop of compiled steps, which is how
   one trains by hand.  Both make the same updates on the same mini-batches with
-  everything donated, in turn, round after round.  LeNet is given random images of
-  CIFAR-10's shape.
+  everything donated, in turn, round after round.  LeNet is given
+  digits, enlarged to its images' size.
 - The command line from the start of its process: `--help`, `list`, `table 3.1`, and
   `train` to the end of its first update (see problems.py).  It also counts what `list`
   imports.
@@ -37,11 +37,11 @@ import numpy as np
 import optax
 import problems
 import record
+from digits import on_digits
 
 from inna_optax import inna
-from inna_optax.experiments.catalogue.problems import PROBLEMS
 from inna_optax.experiments.figures import alpha_beta_map, table_3_1
-from inna_optax.experiments.running.setting import Setting, open_problem, program_for
+from inna_optax.experiments.running.setting import program_for
 from inna_optax.experiments.running.tasks import make_task
 from inna_optax.landscapes import DOUBLE_WELL
 from inna_optax.training import Run
@@ -100,23 +100,9 @@ def programs() -> dict:
     }
 
 
-def open_setting(name: str, examples: int) -> Setting:
-    """The problem on the digits, or on random images of CIFAR-10's shape."""
-    digits = PROBLEMS["digits"]
-    setting = open_problem(digits, digits.paper, train_examples=examples)
-    if name == "digits":
-        return setting
-    images = np.random.default_rng(0).integers(0, 256, (examples, 32, 32, 3))
-    dataset = setting.dataset._replace(train_images=jnp.asarray(images, jnp.uint8))
-    problem = PROBLEMS[name]
-    return setting._replace(
-        problem=problem, dataset=dataset, batch_size=problem.batch_size
-    )
-
-
 def epoch(name: str, examples: int, rounds: int) -> dict:
     """One epoch of INNA, compiled as a whole and step by step."""
-    setting = open_setting(name, examples)
+    setting = on_digits(name, examples)
     entry = setting.problem.protocol.entry("inna")
     program = program_for(setting, entry.optimizer, entry.decay)
     updates_per_epoch = program.gradient_evaluations_per_epoch
@@ -124,21 +110,19 @@ def epoch(name: str, examples: int, rounds: int) -> dict:
         "learning_rate": entry.optimizer.learning_rate,
         **entry.optimizer.defaults,
     }
-    arrays = setting.arrays
+    data = setting.arrays.train
     train = jax.jit(program.train, donate_argnums=0)
 
     solver = entry.optimizer.solver(values, entry.decay, updates_per_epoch)
-    loss_of = make_task(setting.problem, setting.dataset).loss
+    loss_of = make_task(setting.problem, setting.facts).loss
     gradient = jax.value_and_grad(loss_of, has_aux=True)
     # One who trains by hand has the data in NumPy arrays.
-    images, labels = np.asarray(arrays.train_images), np.asarray(arrays.train_labels)
+    examples = jax.tree.map(np.asarray, data)
 
     @functools.partial(jax.jit, donate_argnums=0)
-    def step(run: Run, images: Any, labels: Any, key: Any, count: Any) -> Any:
+    def step(run: Run, batch: Any, key: Any, count: Any) -> Any:
         key = jax.random.fold_in(key, count)
-        (loss, model_state), grads = gradient(
-            run.params, run.model_state, images, labels, key
-        )
+        (loss, model_state), grads = gradient(run.params, run.model_state, batch, key)
         updates, opt_state = solver.update(grads, run.opt_state, run.params)
         params = optax.apply_updates(run.params, updates)
         return Run(run.seed, params, opt_state, model_state), loss
@@ -147,15 +131,18 @@ def epoch(name: str, examples: int, rounds: int) -> dict:
         return program.start(np.uint32(0), values)
 
     def whole(run: Run) -> float:
-        return float(train(run, values, arrays, 0, 0, updates_per_epoch)[1])
+        return float(train(run, values, data, 0, 0, updates_per_epoch)[1])
 
     def by_steps(run: Run) -> float:
-        order_key, step_key = jax.random.split(jax.random.fold_in(jax.random.key(0), 0))
-        order = np.asarray(jax.random.permutation(order_key, len(labels)))
+        # The keys of the engine's first epoch.
+        _, train_key = jax.random.split(jax.random.key(0))
+        order_key, step_key = jax.random.split(jax.random.fold_in(train_key, 0))
+        order = np.asarray(jax.random.permutation(order_key, len(examples["labels"])))
         losses = []
         for i in range(updates_per_epoch):
-            batch = order[i * setting.batch_size : (i + 1) * setting.batch_size]
-            run, loss = step(run, images[batch], labels[batch], step_key, i)
+            chosen = order[i * setting.batch_size : (i + 1) * setting.batch_size]
+            batch = {name: array[chosen] for name, array in examples.items()}
+            run, loss = step(run, batch, step_key, i)
             losses.append(loss)
         return float(np.mean(jax.device_get(losses)))
 

@@ -6,15 +6,17 @@ from .common import measured, read
 def soak() -> str:
     record = read("soak")
     run, calls, library = record["run"], record["calls"], record["library"]
+    # Older runs stored a checkpoint after each epoch.
+    checkpoints = run.get("checkpoints", run["epochs"])
     by_checkpoint = (
         run["slopes_per_1000_updates"]["resident_kib"]
         * run["updates"]
-        / run["epochs"]
+        / checkpoints
         / 1000
     )
     cases = (
         (
-            f"one run: {run['updates']:,} updates, {run['epochs']:,} checkpoints",
+            f"one run: {run['updates']:,} updates, {checkpoints:,} checkpoints",
             run["samples"][0],
             run["samples"][-1],
             f"{by_checkpoint:.0f} KiB a checkpoint",
