@@ -6,11 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from inna_optax.transforms._hyperparameters import (
-    check_hyperparameter,
-    known_number,
-    shown,
-)
+from inna_optax._checks import known_number, shown
+from inna_optax.transforms._hyperparameters import check_hyperparameter
 
 
 def check_number_or_array(name: str, value: Any, interval: str) -> None:

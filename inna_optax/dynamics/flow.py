@@ -14,14 +14,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from inna_optax._checks import as_count, known_number, shown
 from inna_optax.transforms._arithmetic import Scalar, weighted_sum, working_dtype
-from inna_optax.transforms._hyperparameters import (
-    as_count,
-    as_scalar,
-    check_hyperparameter,
-    known_number,
-    shown,
-)
+from inna_optax.transforms._hyperparameters import as_scalar, check_hyperparameter
 
 
 class DinSolution(NamedTuple):

@@ -8,9 +8,9 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from matfree import decomp
 
+from inna_optax._checks import as_count
 from inna_optax.dynamics.arguments import check_key
 from inna_optax.transforms._arithmetic import working_dtype
-from inna_optax.transforms._hyperparameters import as_count
 
 
 class HessianExtremes(NamedTuple):

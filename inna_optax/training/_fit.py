@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from inna_optax._checks import as_count
 from inna_optax.training.arguments import as_seeds, check_type
 from inna_optax.training.processes import of_first
 from inna_optax.training.program import Arrays, Hyperparameters, Program, Run
-from inna_optax.transforms._hyperparameters import as_count
 
 Row = dict[str, Any]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from inna_optax.transforms._hyperparameters import shown
+from inna_optax._checks import shown
 
 
 def check_type(name: str, value: Any, kind: type) -> None:

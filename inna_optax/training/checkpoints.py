@@ -12,10 +12,10 @@ from typing import Any
 
 import jax
 
+from inna_optax._checks import as_count
 from inna_optax.training.arguments import as_path, check_type
 from inna_optax.training.program import Run
 from inna_optax.training.records import first_difference
-from inna_optax.transforms._hyperparameters import as_count
 
 
 class CheckpointError(Exception):

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from inna_optax._checks import nearest
 from inna_optax.transforms._arithmetic import (
     Scalar,
     real_vdot,
@@ -31,7 +32,6 @@ from inna_optax.transforms._hyperparameters import (
     as_scalar,
     check_hyperparameter,
     check_ordered,
-    nearest,
     value_at,
 )
 

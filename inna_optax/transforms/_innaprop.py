@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from inna_optax._checks import known_number
 from inna_optax.transforms._arithmetic import (
     Scalar,
     rounding_error,
@@ -26,7 +27,6 @@ from inna_optax.transforms._hyperparameters import (
     check_alpha_step,
     check_hyperparameter,
     check_storage_dtype,
-    known_number,
     value_at,
 )
 from inna_optax.transforms._inna import velocity_coefficients

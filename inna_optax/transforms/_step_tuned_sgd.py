@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from inna_optax._checks import shown
 from inna_optax.transforms._arithmetic import (
     Scalar,
     real_vdot,
@@ -32,7 +33,6 @@ from inna_optax.transforms._hyperparameters import (
     check_hyperparameter,
     check_ordered,
     check_storage_dtype,
-    shown,
     value_at,
 )
 

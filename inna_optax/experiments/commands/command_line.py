@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 import jax
 
+from inna_optax._checks import nearest
 from inna_optax.experiments.catalogue.contenders import (
     HYPERPARAMETERS,
     OPTIMIZERS,
@@ -25,7 +26,7 @@ from inna_optax.experiments.errors import UserError
 from inna_optax.experiments.running.stopping import Stopped
 from inna_optax.training import CheckpointError, make_mesh
 from inna_optax.training.mesh import AXES
-from inna_optax.transforms._hyperparameters import check_hyperparameter, nearest
+from inna_optax.transforms._hyperparameters import check_hyperparameter
 
 SEED_MAX = 2**32 - 1
 PORT_MAX = 2**16 - 1
