@@ -1,4 +1,4 @@
-"""The data sets that are read from files, as declarative records."""
+"""The data sets that are read from files: where they come from, and their shapes."""
 
 import functools
 import pathlib
@@ -12,29 +12,29 @@ CIFAR_PAGE = "https://www.cs.toronto.edu/~kriz/cifar.html"
 
 
 class Reader(Protocol):
-    """Reads and checks the files of one split."""
+    """A function that reads and checks the files of one split."""
 
     def __call__(self, paths: Sequence[pathlib.Path], *, at_most: int) -> Split:
-        """The split, which may have `at_most` examples."""
+        """Returns the split, of no more than `at_most` examples."""
 
 
 class Source(NamedTuple):
-    """Where a data set comes from, and what it must be."""
+    """Where a data set comes from, and what it consists of."""
 
     name: str
     image_shape: tuple[int, int, int]
     classes: int
     examples: Mapping[str, int]  # of each split, as published
     files: Mapping[str, tuple[str, ...]]  # of each split
-    suffixes: tuple[str, ...]  # what may follow a file's name, the preferred one first
-    folders: tuple[str, ...]  # in which the files may lie, besides the folder given
+    suffixes: tuple[str, ...]  # of the files' names, the preferred one first
+    folders: tuple[str, ...]  # where the files may be, inside the folder given
     read: Reader
     page: str  # where a person finds the files
     repository: str  # where the package `datasets` finds them
-    columns: tuple[str, str]  # the image's and the label's in the repository
-    # How the training labels begin where another data set has files of the same names.
+    columns: tuple[str, str]  # of the images and of the labels in the repository
+    # The first training labels, if another data set has files of the same names.
     first_labels: tuple[int, ...] = ()
-    # What is found in place of the files, and what is said of it.
+    # What users have in place of the files, and what the error says of it.
     mistaken: Mapping[str, str] = {}
 
 

@@ -60,7 +60,7 @@ def barzilai_borwein_ratio(
         multiple of it.
       nu: the step size where the curvature is not positive, in (0, inf).
       negative_curvature: ``"nu"``, or ``"absolute"`` for the absolute value of a
-        ratio (the classical variant of Figure 4.2).
+        negative ratio (the classical variant of Figure 4.2).
 
     Returns:
       A positive, finite float array of shape ().
