@@ -66,8 +66,7 @@ def velocity_coefficients(
 ) -> VelocityCoefficients:
     # Dividing by `keep` loses about epsilon / |keep| of the update.  Moving `keep` away
     # from zero by `margin` changes alpha by that fraction.  This margin makes both of
-    # order sqrt(epsilon).  Only schedules and traced values come this close to zero,
-    # since known values are checked.
+    # order sqrt(epsilon).
     keep = _away_from_zero(1 - alpha * gamma, margin=4 * epsilon**0.5)
     push = gamma * (1 - alpha * beta)
     return VelocityCoefficients(keep, push, gamma / keep, gamma * beta)
@@ -118,10 +117,9 @@ def inna(
     (see :func:`phase_variable`).
 
     Args:
-      learning_rate: step size, in [0, 1 / alpha); a number or a schedule.  If a
-        schedule or an array brings :math:`|1 - \alpha \gamma_k|` below
-        :math:`4 \sqrt{\epsilon}` (0.0014 in float32), that bound replaces it as the
-        velocity's factor.
+      learning_rate: step size, in [0, 1 / alpha); a number or a schedule.  If
+        :math:`|1 - \alpha \gamma_k|`, the size of the velocity's factor, is below
+        :math:`4 \sqrt{\epsilon}` (0.0014 in float32), it is replaced by that bound.
       alpha: viscous friction, in [0, inf); a number or a schedule.  Small values
         give more inertia.
       beta: Newton-like damping, in (0, inf); a number or a schedule.  Large values
