@@ -86,7 +86,7 @@ def _read_records(
     images: np.ndarray,
     labels: np.ndarray,
 ) -> None:
-    """Fills `images` and `labels` with the records of a file, as many as it has."""
+    """Fills `images` and `labels` with all the records of a file."""
     first = len(label_ranges)
     all_labels = np.empty((len(labels), first), np.uint8)
     buffer = np.empty((CHUNK, first + PIXELS), np.uint8)
