@@ -1,9 +1,9 @@
 """Data sets by name."""
 
-import difflib
 import os
 from collections.abc import Mapping
 
+from inna_optax._checks import nearest
 from inna_optax.data.catalog import SOURCES, Source
 from inna_optax.data.dataset import Dataset, Split
 from inna_optax.data.digits import load_digits
@@ -29,16 +29,15 @@ def load(name: str, data_dir: str | os.PathLike[str] | None = None) -> Dataset:
     files: the IDX files of MNIST and Fashion-MNIST (gzipped or not), the binary
     version of CIFAR-10 and CIFAR-100, never the pickled one.  They are looked for in
     ``data_dir`` or, without one, in ``$INNA_OPTAX_DATA_DIR`` and then in
-    ``~/.cache/inna_optax``: in each in a folder of the data set's name (for CIFAR also
-    in the folder that its archive makes), then in the folder itself.  Where no files
-    are found the Hugging Face package ``datasets`` fetches the data set, except with a
-    ``data_dir``: who names a folder means the data in that folder, and is told if they
-    are not there rather than given others.
+    ``~/.cache/inna_optax``.  In each place a folder of the data set's name comes first
+    (for CIFAR also the folder that its archive makes), then the place itself.  If no
+    files are found, the Hugging Face package ``datasets`` downloads the data set, but
+    not if ``data_dir`` is given: then an error says that the files are missing.
 
     Files are checked before they are used: their magic numbers, the shape of the
-    images, their exact sizes, the range of the labels, that images and labels are as
-    many.  The number of examples is the files', at most the published one, so that a
-    smaller data set in the same format can take the place of a published one.
+    images, their exact sizes, the range of the labels, and that there are as many
+    images as labels.  There may be fewer examples than published, so that a smaller
+    data set in the same format can replace a published one.
 
     Args:
       name: one of :data:`NAMES`.
@@ -50,7 +49,7 @@ def load(name: str, data_dir: str | os.PathLike[str] | None = None) -> Dataset:
     Raises:
       TypeError: if ``data_dir`` is not a path.
       ValueError: if ``name`` is unknown.
-      DataError: if the data are not found, or are not what they must be.
+      DataError: if the data are not found or not valid.
 
     Examples:
       >>> from inna_optax import data
@@ -61,9 +60,10 @@ def load(name: str, data_dir: str | os.PathLike[str] | None = None) -> Dataset:
       (60000, 28, 28, 1)
     """
     if name not in NAMES:
-        near = difflib.get_close_matches(str(name).lower(), NAMES, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"name must be one of {', '.join(NAMES)}, got {name!r}.{hint}")
+        raise ValueError(
+            f"name must be one of {', '.join(NAMES)}, got {name!r}."
+            f"{nearest(name, NAMES)}"
+        )
     if name == "digits":
         return load_digits()
     source = SOURCES[name]
@@ -104,7 +104,7 @@ def _dataset(source: Source, splits: Mapping[str, Split]) -> Dataset:
 
 
 def _check_identity(dataset: Dataset, place: Place) -> None:
-    """Checks that the files are not those of another data set, named alike.
+    """Checks that the files are not those of another data set with the same names.
 
     Raises:
       DataError: if they are.

@@ -1,4 +1,4 @@
-"""The data sets that are read from files, as declarative records."""
+"""The data sets that are read from files: where they come from, and their shapes."""
 
 import functools
 import pathlib
@@ -12,34 +12,39 @@ CIFAR_PAGE = "https://www.cs.toronto.edu/~kriz/cifar.html"
 
 
 class Reader(Protocol):
-    """Reads and checks the files of one split."""
+    """A function that reads and checks the files of one split."""
 
     def __call__(self, paths: Sequence[pathlib.Path], *, at_most: int) -> Split:
-        """The split, which may have `at_most` examples."""
+        """Returns the split, of no more than `at_most` examples."""
 
 
 class Source(NamedTuple):
-    """Where a data set comes from, and what it must be."""
+    """Where a data set comes from, and what it consists of."""
 
     name: str
     image_shape: tuple[int, int, int]
     classes: int
     examples: Mapping[str, int]  # of each split, as published
     files: Mapping[str, tuple[str, ...]]  # of each split
-    suffixes: tuple[str, ...]  # what may follow a file's name, the preferred one first
-    folders: tuple[str, ...]  # in which the files may lie, besides the folder given
+    suffixes: tuple[str, ...]  # of the files' names, the preferred one first
+    folders: tuple[str, ...]  # where the files may be, inside the folder given
     read: Reader
     page: str  # where a person finds the files
     repository: str  # where the package `datasets` finds them
-    columns: tuple[str, str]  # the image's and the label's in the repository
-    # How the training labels begin where another data set has files of the same names.
+    revision: str  # of the repository, a commit: its content never changes
+    columns: tuple[str, str]  # of the images and of the labels in the repository
+    # The first training labels, if another data set has files of the same names.
     first_labels: tuple[int, ...] = ()
-    # What is found in place of the files, and what is said of it.
+    # What users have in place of the files, and what the error says of it.
     mistaken: Mapping[str, str] = {}
 
 
 def _idx_source(
-    name: str, page: str, repository: str, first_labels: tuple[int, ...]
+    name: str,
+    page: str,
+    repository: str,
+    revision: str,
+    first_labels: tuple[int, ...],
 ) -> Source:
     """A data set in MNIST's format and of its size."""
     return Source(
@@ -56,6 +61,7 @@ def _idx_source(
         read=functools.partial(idx.read_split, image_shape=(28, 28), classes=10),
         page=page,
         repository=repository,
+        revision=revision,
         columns=("image", "label"),
         first_labels=first_labels,
     )
@@ -66,6 +72,7 @@ def _cifar_source(
     label_ranges: tuple[int, ...],
     files: Mapping[str, tuple[str, ...]],
     folder: str,
+    revision: str,
     label_column: str,
 ) -> Source:
     """CIFAR-10 or CIFAR-100."""
@@ -86,6 +93,7 @@ def _cifar_source(
         read=functools.partial(cifar.read_split, label_ranges=label_ranges),
         page=CIFAR_PAGE,
         repository=f"uoft-cs/cifar{classes}",
+        revision=revision,
         columns=("img", label_column),
         mistaken={
             archive: f"must be unpacked first: tar -xzf {archive}",
@@ -102,12 +110,14 @@ SOURCES = {
             "mnist",
             page="https://ossci-datasets.s3.amazonaws.com/mnist/",
             repository="ylecun/mnist",
+            revision="77f3279092a1c1579b2250db8eafed0ad422088c",
             first_labels=(5, 0, 4, 1, 9, 2, 1, 3, 1, 4, 3, 5, 3, 6, 1, 7),
         ),
         _idx_source(
             "fashion_mnist",
             page="https://github.com/zalandoresearch/fashion-mnist",
             repository="zalando-datasets/fashion_mnist",
+            revision="531be5e2ccc9dba0c201ad3ae567a4f3d16ecdd2",
             first_labels=(9, 0, 0, 3, 0, 2, 7, 2, 5, 5, 0, 9, 5, 5, 7, 9),
         ),
         _cifar_source(
@@ -118,6 +128,7 @@ SOURCES = {
                 "test": ("test_batch.bin",),
             },
             folder="cifar-10-batches-bin",
+            revision="0b2714987fa478483af9968de7c934580d0bb9a2",
             label_column="label",
         ),
         _cifar_source(
@@ -125,6 +136,7 @@ SOURCES = {
             label_ranges=(20, 100),
             files={"train": ("train.bin",), "test": ("test.bin",)},
             folder="cifar-100-binary",
+            revision="aadb3af77e9048adbea6b47c21a81e47dd092ae5",
             label_column="fine_label",
         ),
     )

@@ -1,4 +1,4 @@
-"""What is asked of every data set, wherever it comes from."""
+"""Checks of every data set, wherever it comes from."""
 
 import numpy as np
 
@@ -6,10 +6,15 @@ from inna_optax.data.errors import DataError
 
 
 def check_labels(labels: np.ndarray, classes: int, place: object) -> None:
-    """Checks that integer `labels`, which come from `place`, are in [0, classes).
+    """Checks that integer `labels` are in [0, classes).
+
+    Args:
+      labels: the labels.
+      classes: the number of classes.
+      place: where the labels come from, for the error.
 
     Raises:
-      DataError: naming the first label that is not.
+      DataError: if one is not.
     """
     wrong = np.flatnonzero((labels < 0) | (labels >= classes))
     if wrong.size:

@@ -1,10 +1,11 @@
 """The binary format of CIFAR-10 and CIFAR-100.
 
-Records without a header: the labels, a byte each (the class; in CIFAR-100 the
-superclass before it), then the image: 32x32 bytes of red, of green, of blue.
+A file is a sequence of records without a header.  A record is its labels, one byte each
+(the class; in CIFAR-100 the superclass before it), then the image: 32x32 bytes of red,
+of green, of blue.
 
-The other distribution of the same images, for Python, is made of pickles.  It is not
-read: unpickling a downloaded file runs what it says.
+The distribution of the same images for Python is made of pickles.  It is not read,
+since unpickling a downloaded file can run any code in it.
 """
 
 import os
@@ -32,20 +33,20 @@ CHUNK = 1000  # records read at once, so that the images are in memory only once
 def read_split(
     paths: Sequence[pathlib.Path], *, label_ranges: tuple[int, ...], at_most: int
 ) -> Split:
-    """The records of some files of equal length, one file after the other.
+    """The records of several files of equal size, in the files' order.
 
     Args:
       paths: the files.
-      label_ranges: for each label of a record, how many classes there are; the last
-        label is the one that is kept.
-      at_most: how many records there may be in all.
+      label_ranges: the number of classes of each label of a record; the last label is
+        the one that is kept.
+      at_most: the largest number of records in all.
 
     Returns:
       A :class:`Split`.
 
     Raises:
-      DataError: if a file is not whole records, the files differ in size, or a label
-        is outside its range.
+      DataError: if a file does not consist of whole records, the files differ in size,
+        or a label is outside its range.
     """
     size = len(label_ranges) + PIXELS
     counts = [_count(path, size, at_most // len(paths)) for path in paths]
@@ -66,7 +67,7 @@ def read_split(
 
 
 def _count(path: pathlib.Path, record: int, at_most: int) -> int:
-    """How many records a file has, from its size."""
+    """The number of records in a file, from its size."""
     with open_data(path) as stream:
         if stream.read(1) == PICKLE:
             raise DataError(f"{path} is a pickle, {WHY_NO_PICKLES}")
@@ -85,7 +86,7 @@ def _read_records(
     images: np.ndarray,
     labels: np.ndarray,
 ) -> None:
-    """Fills `images` and `labels` with the records of a file, which has as many."""
+    """Fills `images` and `labels` with all the records of a file."""
     first = len(label_ranges)
     all_labels = np.empty((len(labels), first), np.uint8)
     buffer = np.empty((CHUNK, first + PIXELS), np.uint8)

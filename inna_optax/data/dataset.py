@@ -1,9 +1,10 @@
-"""What a data set is: images and labels, split into train and test."""
+"""A data set: images and labels, split into training and test examples."""
 
-import operator
 from typing import NamedTuple
 
 import numpy as np
+
+from inna_optax._checks import as_count
 
 
 class Split(NamedTuple):
@@ -28,7 +29,7 @@ class Dataset(NamedTuple):
 def head(
     dataset: Dataset, train_examples: int, test_examples: int | None = None
 ) -> Dataset:
-    """The data set with the first of its training, and of its test, examples.
+    """The data set with only the first of its training and test examples.
 
     Chapter 2 trains on the first 50,000 of MNIST's 60,000.
 
@@ -42,8 +43,9 @@ def head(
       A :class:`Dataset`.
 
     Raises:
-      TypeError: if ``dataset`` is no data set, or a number is not an integer.
-      ValueError: if it is outside its range.
+      TypeError: if ``dataset`` is not a :class:`Dataset`, or a number is not an
+        integer.
+      ValueError: if a number is outside its range.
 
     Examples:
       >>> from inna_optax import data
@@ -56,28 +58,14 @@ def head(
             f"dataset must be of type Dataset, as load returns it, got"
             f" {type(dataset).__name__}."
         )
-    train = _count("train_examples", train_examples, dataset.train_labels, dataset)
+    train = as_count("train_examples", train_examples, most=len(dataset.train_labels))
     cut = dataset._replace(
         train_images=dataset.train_images[:train],
         train_labels=dataset.train_labels[:train],
     )
     if test_examples is None:
         return cut
-    test = _count("test_examples", test_examples, dataset.test_labels, dataset)
+    test = as_count("test_examples", test_examples, most=len(dataset.test_labels))
     return cut._replace(
         test_images=dataset.test_images[:test], test_labels=dataset.test_labels[:test]
     )
-
-
-def _count(name: str, value: int, labels: np.ndarray, dataset: Dataset) -> int:
-    interval = f"[1, {len(labels)}] for {dataset.name}"
-    try:
-        count = operator.index(value)
-    except TypeError:
-        count = None
-    if count is None or isinstance(value, bool):
-        given = " ".join(repr(value).split())  # an array's may have many lines
-        raise TypeError(f"{name} must be an integer in {interval}, got {given}.")
-    if not 1 <= count <= len(labels):
-        raise ValueError(f"{name} must be in {interval}, got {count}.")
-    return count

@@ -8,10 +8,10 @@ TEST_FRACTION = 0.2
 
 
 def load_digits() -> Dataset:
-    """The digits, split once and for all: 1,437 to train, 360 to test.
+    """The digits, always split in the same way: 1,437 to train, 360 to test.
 
-    The split is stratified and seeded, since the data set comes without one.  Pixels
-    are integers in 0..16.  No download: the images are part of scikit-learn.
+    The data set comes without a split; this one is stratified and seeded.  Pixels are
+    integers in [0, 16].  Nothing is downloaded: the images are part of scikit-learn.
     """
     from sklearn import datasets, model_selection
 

@@ -1,7 +1,6 @@
 """Data sets from the Hugging Face Hub, by its package `datasets`.
 
-The package keeps what it fetched in a cache of its own, and asks the Hub again only
-for what has changed.
+The package caches what it downloads, and downloads again only what has changed.
 """
 
 from collections.abc import Mapping
@@ -21,11 +20,11 @@ BATCH = 1000  # images decoded at once
 
 
 def fetch(source: Source) -> Mapping[str, Split]:
-    """The splits of a data set, fetched.
+    """Downloads the splits of a data set.
 
     Raises:
-      DataError: if the package is missing, the fetch fails, or what came is not the
-        data set.
+      DataError: if the package is missing, the download fails, or what was downloaded
+        is not the data set.
     """
     try:
         from datasets import load_dataset
@@ -35,16 +34,15 @@ def fetch(source: Source) -> Mapping[str, Split]:
         ) from error
     place = f"{source.repository} from the Hugging Face Hub"
     try:
-        # Of the newest revision, which its publisher mends: it holds tables, whose
-        # content is checked below, and the package runs no script of a repository.
-        tables = load_dataset(source.repository)  # nosec B615
+        # Tables at a fixed revision: the package runs no script of a repository.
+        tables = load_dataset(source.repository, revision=source.revision)
         splits = {
             name: split_from_table(tables[name], source, f"{place}, {name}")
             for name in source.examples
         }
     except DataError:
         raise
-    except Exception as error:  # whatever the package, its network or its disk raise
+    except Exception as error:  # anything that the package, network or disk raises
         what = " ".join(f"{type(error).__name__}: {error}".split())
         raise DataError(f"downloading {place} failed ({what})") from error
     for name, split in splits.items():
@@ -61,8 +59,8 @@ def split_from_table(table: "datasets.Dataset", source: Source, place: str) -> S
 
     Args:
       table: a table with a column of images and one of integer labels.
-      source: what the data set must be, and the names of the columns.
-      place: how an error names the table.
+      source: the data set, with the names of the columns.
+      place: the table's name, for errors.
 
     Returns:
       A :class:`Split`.

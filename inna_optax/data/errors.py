@@ -1,5 +1,5 @@
-"""What is wrong with data."""
+"""The error of missing and of bad data."""
 
 
 class DataError(Exception):
-    """Data that are missing or not what they must be, said in one line."""
+    """Data are missing or not valid; the message is one line."""

@@ -1,4 +1,4 @@
-"""Reading binary files of which the size is known beforehand."""
+"""Reading binary files whose size is known beforehand."""
 
 import contextlib
 import gzip
@@ -14,10 +14,10 @@ from inna_optax.data.errors import DataError
 
 @contextlib.contextmanager
 def open_data(path: pathlib.Path) -> Iterator[io.BufferedIOBase]:
-    """Opens a file to read, inflating it as it is read if its name ends in `.gz`.
+    """Opens a file for reading, and decompresses it if its name ends in `.gz`.
 
     Raises:
-      DataError: also from the body of the `with`, if the file cannot be read.
+      DataError: if the file cannot be read, also when the `with` block reads it.
     """
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
@@ -31,13 +31,19 @@ def open_data(path: pathlib.Path) -> Iterator[io.BufferedIOBase]:
 def fill(
     stream: io.BufferedIOBase, array: np.ndarray, path: pathlib.Path, expected: int
 ) -> None:
-    """Reads bytes into all of `array`, of a file that has `expected` in total.
+    """Fills `array` with the next bytes of a file.
 
-    Never more than the array holds, so a small file that inflates to a huge one
-    costs nothing.
+    No more is read than the array holds, so that a small compressed file of huge
+    content costs nothing.
+
+    Args:
+      stream: the opened file.
+      array: a contiguous array.
+      path: the file's name, for the error.
+      expected: the file's size, for the error.
 
     Raises:
-      DataError: if the file ends before.
+      DataError: if the file ends before the array is full.
     """
     if stream.readinto(array.reshape(-1).view(np.uint8).data) < array.nbytes:
         raise DataError(
@@ -46,12 +52,12 @@ def fill(
 
 
 def check_end(stream: io.BufferedIOBase, path: pathlib.Path, expected: int) -> None:
-    """Checks that nothing follows the `expected` bytes that have been read.
+    """Checks that the file ends after the `expected` bytes that have been read.
 
-    At the end of a gzip file this also compares its checksum.
+    Reading the end of a gzip file also verifies its checksum.
 
     Raises:
-      DataError: if something follows.
+      DataError: if the file goes on.
     """
     if stream.read(1):
         raise DataError(f"{path} must have {expected} bytes, but goes on after them")

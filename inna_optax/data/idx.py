@@ -1,7 +1,8 @@
 """The IDX format, in which MNIST and Fashion-MNIST are distributed.
 
-Big-endian unsigned 32-bit integers: a magic number (8 for bytes in its third byte,
-the number of dimensions in its last) and the size of each dimension; then the bytes.
+The header is of big-endian unsigned 32-bit integers: a magic number (its third byte is
+8 for data of bytes, its last is the number of dimensions) and the size of each
+dimension.  Then come the data.
 """
 
 import pathlib
@@ -21,17 +22,17 @@ def read_idx(
     """The items of an IDX file of bytes, plain or gzipped.
 
     Args:
-      path: the file, inflated if its name ends in ``.gz``.
+      path: the file, decompressed if its name ends in ``.gz``.
       item_shape: the shape that each item must have.
-      at_most: how many items there may be.  The header says how many there are, and
-        this bounds what a false one can ask for.
+      at_most: the largest number of items.  It bounds the memory that a false header
+        can ask for.
 
     Returns:
       An array of uint8, of shape (items, ``*item_shape``).
 
     Raises:
-      DataError: if the file is not such a file, with exactly the bytes that its
-        header announces.
+      DataError: if the file is not in this format, or does not have exactly the bytes
+        that its header announces.
     """
     header = np.empty(2 + len(item_shape), ">u4")
     with open_data(path) as stream:
@@ -63,7 +64,7 @@ def read_split(
     classes: int,
     at_most: int,
 ) -> Split:
-    """A file of grey images and the file of their labels, checked."""
+    """Reads a file of grey images and the file of their labels, and checks them."""
     images_path, labels_path = paths
     labels = read_idx(labels_path, (), at_most)
     check_labels(labels, classes, labels_path)

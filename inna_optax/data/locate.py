@@ -1,4 +1,4 @@
-"""Where the files of a data set are looked for."""
+"""The folders in which the files of a data set are looked for."""
 
 import os
 import pathlib
@@ -6,6 +6,7 @@ import stat
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from inna_optax._checks import shown
 from inna_optax.data.catalog import Source
 from inna_optax.data.errors import DataError
 
@@ -17,7 +18,7 @@ class Place(NamedTuple):
     """A folder to look in."""
 
     folder: pathlib.Path
-    title: str  # how an error names it
+    title: str  # its name in errors
 
 
 def given_place(data_dir: str | os.PathLike[str]) -> Place:
@@ -25,10 +26,10 @@ def given_place(data_dir: str | os.PathLike[str]) -> Place:
 
     Raises:
       TypeError: if it is not a path.
-      DataError: if it is no folder.
+      DataError: if it is not a folder.
     """
     if not isinstance(data_dir, str | os.PathLike):
-        raise TypeError(f"data_dir must be a str or a path, got {data_dir!r}.")
+        raise TypeError(f"data_dir must be a str or a path, got {shown(data_dir)}.")
     if not os.fspath(data_dir):
         raise DataError("data_dir must name a folder, got ''")
     folder = _expanded(data_dir)
@@ -49,14 +50,14 @@ def default_places() -> list[Place]:
 def find_files(
     source: Source, place: Place
 ) -> Mapping[str, tuple[pathlib.Path, ...]] | None:
-    """The files of each split, or None where there are none.
+    """The files of each split, or None if there are none.
 
-    A folder of the data set's name comes before the folder itself.  Symbolic links
-    are followed, wherever they lead: what is found is only read, and checked, and
-    data folders made of links are common on clusters.
+    A folder of the data set's name comes before the folder itself.  Symbolic links are
+    followed wherever they lead: folders of links are common on clusters, and files are
+    only read, and checked.
 
     Raises:
-      DataError: if some of the files are there but not all.
+      DataError: if only some of the files are there.
     """
     for folder in _folders(source, place):
         found: dict[str, tuple[pathlib.Path, ...]] = {}
@@ -75,10 +76,10 @@ def find_files(
 
 
 def check_not_mistaken(source: Source, place: Place) -> None:
-    """Checks that there is nothing a user may have put in place of the files.
+    """Checks that the folder does not hold a wrong distribution of the data set.
 
     Raises:
-      DataError: saying what is there, and what to get instead.
+      DataError: if it does; the error says what to get instead.
     """
     for folder in _folders(source, place):
         for name, complaint in source.mistaken.items():
@@ -88,7 +89,7 @@ def check_not_mistaken(source: Source, place: Place) -> None:
 
 
 def describe_files(source: Source) -> str:
-    """What is looked for in each place."""
+    """The files that are looked for in each place, in words."""
     names = ", ".join(name for names in source.files.values() for name in names)
     gzipped = " (each may end in .gz)" if ".gz" in source.suffixes else ""
     return f"{names}{gzipped}, in the folder or in {' or '.join(source.folders)} in it"
@@ -106,17 +107,17 @@ def _find(
 
 
 def _is(path: pathlib.Path, kind: Callable[[int], bool]) -> bool:
-    """Whether a path leads to something of that kind, through links or not."""
+    """Whether a path leads to something of that kind, perhaps through links."""
     try:
         return kind(path.stat().st_mode)
-    except (FileNotFoundError, NotADirectoryError, ValueError):  # no path has a null
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # a null byte
         return False
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
 def _expanded(path: str | os.PathLike[str]) -> pathlib.Path:
-    """The path with `~` replaced, or as it is where nobody knows the user's home."""
+    """The path with `~` expanded, or as it is if the user's home is unknown."""
     try:
         return pathlib.Path(path).expanduser()
     except RuntimeError:

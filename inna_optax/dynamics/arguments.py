@@ -1,4 +1,4 @@
-"""Numbers and arrays of numbers as arguments of the theory's functions."""
+"""Checks of arguments that are numbers or arrays of numbers."""
 
 from typing import Any
 
@@ -6,18 +6,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from inna_optax.transforms._hyperparameters import (
-    check_hyperparameter,
-    known_number,
-    shown,
-)
+from inna_optax._checks import known_number, shown
+from inna_optax.transforms._hyperparameters import check_hyperparameter
 
 
 def check_number_or_array(name: str, value: Any, interval: str) -> None:
-    """Raises unless `value` is an array, or a number inside `interval`.
+    """Checks that `value` is an array, or a number inside `interval`.
 
     Raises:
-      TypeError: if `value` is neither a real number nor an array of such.
+      TypeError: if `value` is neither a real number nor an array of real numbers.
       ValueError: if `value` is a number outside `interval`.
     """
     if not _is_real_array(value):
@@ -37,7 +34,7 @@ def check_number_or_nan(name: str, value: Any) -> None:
 
 
 def check_key(key: Any) -> None:
-    """Raises a TypeError if ``key`` is no array, as the seed of a key is none."""
+    """Raises a TypeError unless `key` is an array: an integer seed is not a key."""
     if not isinstance(key, jax.Array | np.ndarray):
         raise TypeError(
             "key must be a key of jax.random, such as jax.random.key(0), got"
@@ -53,7 +50,7 @@ def as_float_array(name: str, value: Any, interval: str) -> jax.Array:
 
 
 def _is_real_array(value: Any) -> bool:
-    """Whether `value` is several real numbers of NumPy."""
+    """Whether `value` is a NumPy array of real numbers, with at least one axis."""
     return (
         isinstance(value, np.ndarray)
         and value.ndim > 0

@@ -58,8 +58,8 @@ def diagnose(
     Measures the extreme curvatures of the loss at ``params``, and reads the rest off
     the theory of the loss's quadratic model there: :func:`oscillation_interval`,
     :func:`stable_step_size` and :func:`saddle_avoiding_step_size`, with the largest
-    curvature for L.  The last two are also kept to ``1 / alpha``, from which
-    :func:`inna_optax.inna` refuses its learning rate.
+    curvature for L.  The last two are at most ``1 / alpha``, since
+    :func:`inna_optax.inna` accepts only smaller learning rates.
 
     Args:
       loss_fn: from params to the loss, an array of shape ().
@@ -93,7 +93,7 @@ def diagnose(
       Neural Networks <https://theses.hal.science/tel-04186508>`_, 2021
 
     .. note::
-      Curvatures change during training: what is stable here may not be so elsewhere.
+      Curvatures change during training: what is stable here may be unstable elsewhere.
       On a mini-batch, the curvatures are that mini-batch's.
     """
     interval = oscillation_interval(alpha, beta)

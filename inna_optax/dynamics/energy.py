@@ -19,11 +19,12 @@ def lyapunov(
     alpha: float | jax.Array = 0.5,
     beta: float | jax.Array = 0.1,
 ) -> jax.Array:
-    r"""The Lyapunov energy of INNA, which the loss and the velocity give for free.
+    r"""The Lyapunov energy of INNA, computed from the loss and the velocity alone.
 
-    Along the solutions of DIN it never increases, and stays only at critical points
-    (Lemma 2.6); along INNA's iterates this holds up to terms in the learning rate.
-    Watch it beside the loss: the loss may rise while the ball swings, this may not.
+    Along the solutions of DIN it never increases, and is constant only at critical
+    points (Lemma 2.6).  Along INNA's iterates this holds up to terms in the learning
+    rate.  Watch it beside the loss: the loss may rise while the iterates oscillate, the
+    energy may not.
 
     The thesis's :math:`\mathcal J(\theta)` is ``loss_value``, and
     :math:`(\alpha - 1/\beta) \theta + \psi / \beta` is minus ``velocity``.
@@ -32,11 +33,11 @@ def lyapunov(
       E = E_{\min} + E_{\max} = 2 (1 + \alpha\beta) \mathcal J(\theta) + \|v\|^2
 
     Args:
-      loss_value: the loss, a number or an array of shape (); of a run that diverged
-        it may be NaN or infinite.
+      loss_value: the loss, a number or an array of shape (); it may be NaN or infinite,
+        as in a run that diverged.
       velocity: :math:`v = \dot\theta + \beta \nabla \mathcal J(\theta)`, a pytree: the
-        field ``velocity`` of INNA's state after at least one update (then with the
-        loss of the params after that update), or of a :class:`DinSolution`.
+        field ``velocity`` of INNA's state after at least one update, with the loss of
+        the params after that update; or that of a :class:`DinSolution`.
       alpha: viscous friction, in [0, inf).
       beta: Newton-like damping, in (0, inf).
 

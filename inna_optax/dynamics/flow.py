@@ -1,9 +1,9 @@
-"""DIN, the differential equation of which INNA is Euler's method.
+"""DIN, the differential equation that INNA discretizes by Euler's method.
 
 Equation numbers are those of Castera's thesis
 (https://theses.hal.science/tel-04186508).  As in `inna_optax.inna`, the second
-variable is the velocity ``v = (1 / beta - alpha) theta - psi / beta`` in the place of
-the thesis's ``psi``.
+variable is the velocity ``v = (1 / beta - alpha) theta - psi / beta`` instead of the
+thesis's ``psi``.
 """
 
 from collections.abc import Callable
@@ -14,14 +14,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from inna_optax._checks import as_count, known_number, shown
 from inna_optax.transforms._arithmetic import Scalar, weighted_sum, working_dtype
-from inna_optax.transforms._hyperparameters import (
-    as_count,
-    as_scalar,
-    check_hyperparameter,
-    known_number,
-    shown,
-)
+from inna_optax.transforms._hyperparameters import as_scalar, check_hyperparameter
 
 
 class DinSolution(NamedTuple):
@@ -112,47 +107,47 @@ def solve_din(
     max_steps: int = 100_000,
     solver: diffrax.AbstractSolver | None = None,
 ) -> DinSolution:
-    r"""Solves DIN (3.1) from time 0 with steps that control the error.
+    r"""Solves DIN (3.1) from time 0, with adaptive steps.
 
-    The limit of INNA as its learning rate :math:`\gamma` goes to 0: iterate
-    :math:`k` approaches the solution at time :math:`k \gamma`, with an error of order
-    :math:`\gamma`.
+    The solution is the limit of INNA as its learning rate :math:`\gamma` goes to 0:
+    iterate :math:`k` approaches the solution at time :math:`k \gamma`, with an error of
+    order :math:`\gamma`.
 
     The thesis's :math:`\nabla \mathcal J` is ``grad_fn``, :math:`\theta_0` is
     ``theta0``, :math:`\psi_0` is ``psi0``.
 
     Args:
       grad_fn: the gradient of the loss, from params to the same pytree.
-      theta0: the params at time 0, any pytree of real arrays; it is followed in at
-        least float32.
+      theta0: the params at time 0, any pytree of real arrays; the solution is computed
+        in at least float32.
       t1: the last time, in (0, inf).
       alpha: viscous friction, in [0, inf).
       beta: Newton-like damping, in (0, inf).
       v0: the velocity :math:`\dot\theta(0) + \beta \nabla \mathcal J(\theta_0)`, a
         pytree as ``theta0``.  Zeros are the start from rest of INNA with
         ``initial_speed=beta``.
-      psi0: the phase variable at time 0, in the place of ``v0``.  If neither is given,
-        :math:`\dot\theta(0) = -\nabla \mathcal J(\theta_0)`, INNA's own start.
+      psi0: the phase variable at time 0, instead of ``v0``.  If neither is given,
+        :math:`\dot\theta(0) = -\nabla \mathcal J(\theta_0)`, as INNA starts.
       ts: the times in [0, t1] at which to save the solution, never decreasing; None
         for 101 equidistant ones.
       rtol: relative error allowed in a step, in (0, inf).  Much less than 1e-6 needs
         float64.
       atol: absolute error allowed in a step, in (0, inf).
       max_steps: number of steps after which the solver gives up, in [1, inf).
-      solver: a solver of diffrax; None for ``diffrax.Tsit5()``.  Where
-        ``beta`` times the largest curvature is in the hundreds the flow is stiff:
-        pass an implicit one, such as ``diffrax.Kvaerno5()``.
+      solver: a solver of diffrax; None for ``diffrax.Tsit5()``.  If ``beta`` times the
+        largest curvature is in the hundreds, the flow is stiff: pass an implicit
+        solver, such as ``diffrax.Kvaerno5()``.
 
     Returns:
       A :class:`DinSolution`.
 
     Raises:
-      TypeError: if a number is not one, ``max_steps`` is not an integer, ``ts`` is not
-        a list of numbers, or ``solver`` is not a solver.
+      TypeError: if a hyperparameter is not a number, ``max_steps`` is not an integer,
+        ``ts`` is not a list of numbers, or ``solver`` is not a solver.
       ValueError: if a number is outside its range, ``ts`` is empty or decreases, or
         both ``v0`` and ``psi0`` are given.
-      RuntimeError: if the solver fails (inside `jax.jit` and `jax.vmap`, as the error
-        that diffrax raises there).
+      RuntimeError: if the solver fails.  Inside `jax.jit` and `jax.vmap` diffrax raises
+        an error of its own.
 
     Examples:
       >>> import jax, jax.numpy as jnp
@@ -175,8 +170,8 @@ def solve_din(
     .. note::
       Where the gradient jumps, as at a kink, the solver finds the crossing by
       shrinking its steps.  A solution that slides along a kink (that of a differential
-      inclusion) is crossed again and again, in steps about as short as ``atol``: it
-      soon takes ``max_steps``.  Smooth such a kink, or stop before the slide.
+      inclusion) crosses it again and again, in steps about as short as ``atol``, and
+      soon reaches ``max_steps``.  Smooth such a kink, or stop before the slide.
     """
     check_hyperparameter("t1", t1, "(0, inf)")
     for name, value in (("rtol", rtol), ("atol", atol)):
@@ -215,14 +210,14 @@ def solve_din(
 
 
 def _times(ts: Any, t1: Scalar) -> jax.Array:
-    """`ts` as an array, after a check of those times that are known.
+    """`ts` as an array, checked if its values are known.
 
-    Unlike a hyperparameter, an array of times is no tracer's or schedule's stand-in;
-    and unchecked, those beyond `t1` would come back as infinities.
+    Unlike an array given as a hyperparameter, this one is never a schedule's value, so
+    it can be compared.  Unchecked, times beyond `t1` would come back as infinities.
     """
     if any(isinstance(t, jax.core.Tracer) for t in jax.tree.leaves(ts)):
         return jnp.asarray(ts)
-    # In the type in which they are solved for: there 0.1 + 0.2 is at most 0.3.
+    # Compared in the solver's type: in float32 0.1 + 0.2 is at most 0.3.
     dtype = jnp.result_type(float)
     try:
         times = np.asarray(ts).astype(dtype, casting="same_kind")

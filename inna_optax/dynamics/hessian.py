@@ -8,9 +8,9 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from matfree import decomp
 
+from inna_optax._checks import as_count
 from inna_optax.dynamics.arguments import check_key
 from inna_optax.transforms._arithmetic import working_dtype
-from inna_optax.transforms._hyperparameters import as_count
 
 
 class HessianExtremes(NamedTuple):
@@ -31,17 +31,17 @@ def hessian_extremes(
 ) -> HessianExtremes:
     """The smallest and largest eigenvalue of the Hessian of ``loss_fn`` at ``params``.
 
-    By Lanczos's method with full reorthogonalization from a random vector.  One
-    iteration costs one Hessian-vector product, about two gradients; the Hessian is
+    Uses Lanczos's method with full reorthogonalization, from a random vector.  One
+    iteration costs one Hessian-vector product, about two gradients.  The Hessian is
     never formed, but ``iterations`` vectors of the params' size are kept.
 
     Args:
       loss_fn: from params to the loss, an array of shape ().
       params: any pytree of real floating-point arrays, such as a Flax network's
         ``nnx.state(model, nnx.Param)``.  Arithmetic is done in at least float32.
-      iterations: number of Hessian-vector products, in [1, inf).  More than there are
-        params are not made, and as many give all eigenvalues; on a large network the
-        result is accurate to ``error``.
+      iterations: number of Hessian-vector products, in [1, inf); at most one per
+        parameter is made, and that many give the exact extremes up to rounding.  On a
+        large network the result is accurate to ``error``.
       key: a key of `jax.random` for the first vector; None for ``jax.random.key(0)``.
 
     Returns:
@@ -85,9 +85,9 @@ def hessian_extremes(
 
     @jax.jit
     def extremes(x: jax.Array, start: jax.Array) -> HessianExtremes:
-        # matfree's Lanczos with full reorthogonalization is its Arnoldi.  Of the
-        # Hessenberg matrix only the diagonal and the lengths below it are used: above
-        # it there is rounding noise once the Krylov space is exhausted.
+        # matfree's Lanczos with full reorthogonalization is its Arnoldi.  Only the
+        # diagonal and the subdiagonal of the Hessenberg matrix are used: above them
+        # there is rounding noise once the Krylov space is exhausted.
         lanczos = decomp.hessenberg(
             min(iterations, x.size), reortho="full", custom_vjp=False
         )
@@ -101,7 +101,7 @@ def hessian_extremes(
         )
 
     start = jax.random.normal(key, flat.shape, flat.dtype)
-    # On GPU and TPU products of float32 matrices have 10 or 8 bits by default.
+    # On GPU and TPU float32 matrix products have 10 or 8 bits of precision by default.
     with jax.default_matmul_precision("highest"):
         return extremes(flat, start)
 
@@ -109,15 +109,16 @@ def hessian_extremes(
 def _extreme_eigenvalues(diagonal: jax.Array, lengths: jax.Array) -> HessianExtremes:
     """Extreme eigenvalues of Lanczos's tridiagonal matrix, up to its breakdown.
 
-    ``lengths[i]`` is the norm of what iteration i found outside the Krylov space; the
-    last one lies outside the matrix.  Where it is rounding noise, the space is
-    invariant, and all that follows is noise.
+    ``lengths[i]`` is the norm of what iteration i found outside the Krylov space.  The
+    last one is not part of the matrix; it gives the error.  Lanczos breaks down where a
+    length is rounding noise: the space is then invariant, and what follows is noise.
     """
     scale = jax.lax.cummax(jnp.maximum(jnp.abs(diagonal), lengths))
     noise = 100 * jnp.finfo(diagonal.dtype).eps * scale
     alive = jnp.cumprod(lengths > noise).astype(bool)
     lengths = jnp.where(alive, lengths, 0)
-    # What follows is cut off and given the first entry, a value within the extremes.
+    # Entries after the breakdown are decoupled by the zero length.  They are set to the
+    # first entry, which lies between the extremes.
     reached = jnp.append(True, alive[:-1])
     diagonal = jnp.where(reached, diagonal, diagonal[0])
     matrix = jnp.diag(diagonal) + jnp.diag(lengths[:-1], 1) + jnp.diag(lengths[:-1], -1)

@@ -1,8 +1,8 @@
-"""What DIN and INNA do along one eigenvector of the Hessian.
+"""The behaviour of DIN and INNA along one eigenvector of the Hessian.
 
-Near a critical point the flow and the map act on each eigenvector of the Hessian by
-itself, through a 2x2 matrix whose two eigenvalues these functions give.  Equation
-numbers are those of chapter 3 of Castera's thesis
+Near a critical point DIN's flow and INNA's step act separately along each eigenvector
+of the Hessian, through a 2x2 matrix.  These functions give its two eigenvalues.
+Equation numbers are those of chapter 3 of Castera's thesis
 (https://theses.hal.science/tel-04186508).
 """
 
@@ -21,16 +21,16 @@ def is_gradient_like(
     r"""Whether DIN descends without ever spiralling: :math:`\alpha\beta \ge 1`.
 
     Then the linearized flow has real eigenvalues at every curvature.  For
-    :math:`\alpha\beta > 1` DIN is even equivalent to a gradient system (Remark 2.11);
-    at :math:`\alpha\beta = 1`, the border, it is critically damped at the curvature
-    :math:`1/\beta^2`.
+    :math:`\alpha\beta > 1` DIN is even equivalent to a gradient system (Remark 2.11).
+    In the limiting case :math:`\alpha\beta = 1` it is critically damped at the
+    curvature :math:`1/\beta^2`.
 
     Args:
       alpha: viscous friction, in [0, inf).
       beta: Newton-like damping, in (0, inf).
 
     Returns:
-      A bool, or an array of bools where an argument is an array.
+      A bool, or an array of bools if an argument is an array.
 
     Raises:
       TypeError: if ``alpha`` or ``beta`` is neither a number nor an array.
@@ -51,8 +51,8 @@ def is_gradient_like(
 def oscillation_interval(alpha: float, beta: float) -> tuple[float, float] | None:
     r"""The curvatures at which DIN and INNA spiral (section 3.3.1.4).
 
-    A solution spirals around a minimizer along the eigenvectors of the Hessian whose
-    eigenvalues lie inside, and along these only:
+    A solution spirals around a minimizer along exactly those eigenvectors of the
+    Hessian whose eigenvalues lie between the two values
 
     .. math::
       \frac{2 - \alpha\beta \pm 2 \sqrt{1 - \alpha\beta}}{\beta^2}
@@ -63,8 +63,8 @@ def oscillation_interval(alpha: float, beta: float) -> tuple[float, float] | Non
       beta: Newton-like damping, in (0, inf).
 
     Returns:
-      The ends ``(low, high)`` of the open interval, or None if it is empty, which is
-      if :func:`is_gradient_like`.
+      The ends ``(low, high)`` of the open interval, or None if it is empty, that is, if
+      :func:`is_gradient_like`.
 
     Raises:
       TypeError: if ``alpha`` or ``beta`` is not a number.
@@ -135,8 +135,8 @@ def flow_eigenvalues(
     friction = alpha + beta * lam
     discriminant = friction**2 - 4 * lam
     half, root = friction / 2, jnp.sqrt(jnp.abs(discriminant)) / 2
-    # Of a real pair, the eigenvalue whose two terms have the same sign loses no
-    # digits; the other is their product, lam, over it (0 where both are 0).
+    # Of a real pair, the eigenvalue whose two terms have the same sign loses no digits.
+    # The pair's product is lam, which gives the other one (0 where both are 0).
     sure = jnp.where(friction >= 0, -half - root, root - half)
     other = jnp.where(sure == 0, 0, lam / jnp.where(sure == 0, 1, sure))
     real = discriminant >= 0
@@ -159,9 +159,9 @@ def map_eigenvalues(
     The thesis's :math:`\lambda_p` is ``lam``, :math:`\gamma` is ``step_size``.  INNA is
     Euler's method for DIN, so the pair (3.26), or (3.29) where it is complex, is
     :math:`1 + \gamma \sigma_\pm` with the flow's :math:`\sigma_\pm`
-    (:func:`flow_eigenvalues`).  A step contracts along this eigenvector in the long
-    run if both are inside the unit disc; it oscillates if they are complex, as the
-    flow does, or negative, which the flow does not.
+    (:func:`flow_eigenvalues`).  INNA converges along this eigenvector if both are
+    inside the unit disc.  It oscillates if they are complex, as the flow does, or
+    negative, which has no counterpart in the flow.
 
     Args:
       lam: eigenvalue of the Hessian, in (-inf, inf).

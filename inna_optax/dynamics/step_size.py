@@ -1,8 +1,8 @@
 r"""How large INNA's learning rate may be.
 
 Both limits come from the characteristic polynomial (3.25) of one step of INNA along
-an eigenvector of the Hessian with eigenvalue :math:`\lambda`, of which write
-:math:`s = \alpha + \beta\lambda` and :math:`D = s^2 - 4 \lambda`:
+an eigenvector of the Hessian with eigenvalue :math:`\lambda`.  With
+:math:`s = \alpha + \beta\lambda` and :math:`D = s^2 - 4 \lambda` it is
 
 .. math::
   \chi(X) = X^2 - (2 - \gamma s) X + 1 - \gamma s + \gamma^2 \lambda
@@ -30,20 +30,20 @@ def saddle_avoiding_step_size(
       \gamma < \min\left( \frac{(\alpha + \beta L)
         - \sqrt{(\alpha + \beta L)^2 - 4 L}}{2 L},\ \beta \right)
 
-    This is (3.20), which has no value where the root is of a negative number: for
-    :math:`L` inside :func:`oscillation_interval`.  There :math:`\gamma < \beta`
-    is enough.  The proof (section 3.7) asks that the determinant
-    :math:`\chi(0) = 1 - \gamma s + \gamma^2 \lambda` vanish for no
-    :math:`\lambda \in [-L, L]`.  Below the interval and for :math:`\lambda \le 0` its
-    roots :math:`\gamma` are no less than :math:`\beta` when
-    :math:`\alpha\beta \le 1`, inside there are none, and beyond it the smaller root
-    decreases with :math:`\lambda`.
+    This is (3.20), which is undefined where the square root is of a negative number:
+    for :math:`L` inside :func:`oscillation_interval`.  There :math:`\gamma < \beta` is
+    enough.  The proof (section 3.7) needs the determinant
+    :math:`\chi(0) = 1 - \gamma s + \gamma^2 \lambda` to be nonzero for every
+    :math:`\lambda \in [-L, L]`.  Below the interval, and for :math:`\lambda \le 0`, its
+    roots :math:`\gamma` are not less than :math:`\beta` when
+    :math:`\alpha\beta \le 1`.  Inside the interval there are none.  Above it the
+    smaller root decreases with :math:`\lambda`.
 
     Args:
       alpha: viscous friction, in [0, inf) (the theorem is stated for alpha > 0).
       beta: Newton-like damping, in (0, inf).
       lipschitz: L, the Lipschitz constant of the gradient, in [0, inf).  Only positive
-        eigenvalues of the Hessian bind, so the largest of them does as well.
+        eigenvalues of the Hessian limit the step, so the largest eigenvalue suffices.
 
     Returns:
       An array of the arguments' broadcast shape, in (0, beta].
@@ -91,17 +91,17 @@ def stable_step_size(
     :math:`\chi(1) > 0`, :math:`\chi(-1) > 0` and :math:`\chi(0) < 1` (Jury):
 
     - :math:`\chi(1) = \gamma^2 \lambda` is always positive;
-    - :math:`\chi(0) < 1` reads :math:`\gamma < \beta + \alpha/\lambda`, hardest at
-      :math:`\lambda = L`, where the bound is :math:`s / L`;
+    - :math:`\chi(0) < 1` reads :math:`\gamma < \beta + \alpha/\lambda`, which is most
+      restrictive at :math:`\lambda = L`, where the bound is :math:`s / L`;
     - :math:`\chi(-1) = 4 - 2 \gamma\alpha + \gamma (\gamma - 2\beta) \lambda` is affine
-      in :math:`\lambda`, so it need only be positive at both ends: as
-      :math:`\lambda \to 0` this reads :math:`\gamma < 2 / \alpha`, and at
-      :math:`\lambda = L` it reads :math:`L \gamma^2 - 2 s \gamma + 4 > 0`, true for all
-      :math:`\gamma` if :math:`D < 0`, and else below the smaller root
-      :math:`(s - \sqrt D) / L \le s / L` (beyond the larger one :math:`\chi(0) > 1`).
+      in :math:`\lambda`, so it need only be positive at both ends.  As
+      :math:`\lambda \to 0` this reads :math:`\gamma < 2 / \alpha`.  At
+      :math:`\lambda = L` it reads :math:`L \gamma^2 - 2 s \gamma + 4 > 0`, which holds
+      for all :math:`\gamma` if :math:`D < 0`, and otherwise below the smaller root
+      :math:`(s - \sqrt D) / L \le s / L` (above the larger root :math:`\chi(0) > 1`).
 
-    Where (3.20) has its root, this is twice it; it is never below
-    :func:`saddle_avoiding_step_size`.
+    Where the square root in (3.20) is real, the second bound is twice the first one of
+    (3.20).  The limit is never below :func:`saddle_avoiding_step_size`.
 
     Args:
       alpha: viscous friction, in [0, inf).
@@ -110,8 +110,8 @@ def stable_step_size(
 
     Returns:
       An array of the arguments' broadcast shape, in (0, inf].  A loss without small
-      curvatures may be stable beyond ``2 / alpha``; :func:`inna_optax.inna` refuses
-      learning rates from ``1 / alpha`` on.
+      curvatures may be stable beyond ``2 / alpha``, but :func:`inna_optax.inna` accepts
+      only learning rates below ``1 / alpha``.
 
     Raises:
       TypeError: if an argument is neither a number nor an array.

@@ -1,11 +1,12 @@
 """The robust, non-convex regression of Figures 4.2 and 4.3 (section 4.7)."""
 
-import operator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+from inna_optax._checks import as_count, shown
 
 
 class RobustRegression(NamedTuple):
@@ -22,7 +23,7 @@ class RobustRegression(NamedTuple):
     targets: jax.Array  # shape (N,).
 
     def objective(self, theta: jax.Array) -> jax.Array:
-        r"""The loss :math:`\mathcal J(\theta)` (4.21) on all rows.
+        r"""The loss :math:`\mathcal J(\theta)` (4.21) over all rows.
 
         Args:
           theta: an array of shape (P,).
@@ -33,7 +34,7 @@ class RobustRegression(NamedTuple):
         return _mean_phi(self.features @ theta - self.targets)
 
     def batch_objective(self, theta: jax.Array, rows: jax.Array) -> jax.Array:
-        """The mean of the loss's terms on the given rows.
+        """The mean of the loss's terms over the given rows.
 
         Args:
           theta: an array of shape (P,).
@@ -53,7 +54,7 @@ def _mean_phi(residuals: jax.Array) -> jax.Array:
 def robust_regression(
     key: jax.Array, num_rows: int = 500, dim: int = 30
 ) -> RobustRegression:
-    r"""Draws the data of section 4.7's robust regression, as Carmon et al. (2017).
+    r"""Draws the data of section 4.7's robust regression, as in Carmon et al. (2017).
 
     The thesis's :math:`N` is ``num_rows``, :math:`P` is ``dim``.
 
@@ -63,7 +64,7 @@ def robust_regression(
 
     Args:
       key: a key of `jax.random`.
-      num_rows: number of terms of the sum, in [1, inf).
+      num_rows: number of terms in the sum, in [1, inf).
       dim: number of variables, in [1, inf).
 
     Returns:
@@ -93,25 +94,13 @@ def robust_regression(
     """
     if not isinstance(key, jax.Array | np.ndarray):
         raise TypeError(
-            f"key must be a key of jax.random, such as jax.random.key(0), got {key!r}."
+            "key must be a key of jax.random, such as jax.random.key(0), got"
+            f" {shown(key)}."
         )
-    num_rows, dim = _count("num_rows", num_rows), _count("dim", dim)
+    num_rows, dim = as_count("num_rows", num_rows), as_count("dim", dim)
     key_a, key_z, key_normal, key_bernoulli = jax.random.split(key, 4)
     features = jax.random.normal(key_a, (num_rows, dim))
     z = 2 * jax.random.normal(key_z, (dim,))
     noise = 3 * jax.random.normal(key_normal, (num_rows,))
     outliers = jax.random.bernoulli(key_bernoulli, 0.3, (num_rows,))
     return RobustRegression(features, features @ z + noise + outliers)
-
-
-def _count(name: str, value: Any) -> int:
-    try:
-        count = operator.index(value)
-    except TypeError:
-        count = None
-    if count is None or isinstance(value, bool):
-        given = " ".join(repr(value).split())  # a key's has two lines
-        raise TypeError(f"{name} must be an integer in [1, inf), got {given}.")
-    if count < 1:
-        raise ValueError(f"{name} must be in [1, inf), got {value!r}.")
-    return count

@@ -1,7 +1,7 @@
-"""Figure 3.1's two functions: equal singular Hessians at (0, 0), unlike points.
+"""Figure 3.1's two functions: singular Hessians at a minimizer and at a saddle.
 
-Both have the eigenvalues 0 and 2 there, so that second-order conditions cannot tell
-the minimizer from the saddle.
+Both Hessians have the eigenvalues 0 and 2 at (0, 0), so that second-order conditions
+cannot tell the minimizer from the saddle.
 """
 
 import jax

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from inna_optax._checks import as_count
 from inna_optax.training.arguments import as_seeds, check_type
 from inna_optax.training.processes import of_first
 from inna_optax.training.program import (
@@ -16,7 +17,6 @@ from inna_optax.training.program import (
     Run,
     count_examples,
 )
-from inna_optax.transforms._hyperparameters import as_count
 
 Row = dict[str, Any]
 

@@ -1,4 +1,4 @@
-"""What the engine asks of its arguments, before a compiled function fails on them."""
+"""Checks of the engine's arguments, before a compiled function fails on them."""
 
 import os
 import pathlib
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from inna_optax.transforms._hyperparameters import shown
+from inna_optax._checks import shown
 
 
 def check_type(name: str, value: Any, kind: type) -> None:
@@ -29,11 +29,11 @@ def as_path(name: str, value: Any) -> pathlib.Path:
 
 
 def as_seeds(name: str, value: Any) -> np.ndarray:
-    """A seed, or several, as the engine carries them.
+    """A seed, or an array of seeds, as an array of the engine's type.
 
     Raises:
       TypeError: if `value` is neither an integer nor an array of integers.
-      ValueError: if one is outside [0, 2**32).
+      ValueError: if a seed is outside [0, 2**32).
     """
     try:
         seeds = np.asarray(value)

@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from inna_optax._checks import as_count
 from inna_optax.training.arguments import as_path, check_type
 from inna_optax.training.program import Run
 from inna_optax.training.records import first_difference, plain
-from inna_optax.transforms._hyperparameters import as_count
 
 # Of what a checkpoint holds.  Readers accept what they do not know; they refuse what
 # was stored under other rules.  0, which has no number: its random numbers differ.

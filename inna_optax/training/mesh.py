@@ -16,8 +16,8 @@ import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from inna_optax._checks import as_count, nearest, shown
 from inna_optax.training.arguments import check_type
-from inna_optax.transforms._hyperparameters import as_count, nearest, shown
 
 AXES = ("data", "model")
 

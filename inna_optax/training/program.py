@@ -16,10 +16,10 @@ import jax.numpy as jnp
 import optax
 from jax.sharding import Mesh
 
+from inna_optax._checks import as_count
 from inna_optax.training.arguments import check_type
 from inna_optax.training.mesh import check_mesh, constrain_batch, constrain_state
 from inna_optax.training.task import PyTree, Task
-from inna_optax.transforms._hyperparameters import as_count
 
 Hyperparameters = Mapping[str, Any]
 

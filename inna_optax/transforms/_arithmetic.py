@@ -1,9 +1,9 @@
 """Arithmetic over pytrees in at least float32.
 
-Hyperparameters such as `1 - alpha * gamma` sit close to one, where bfloat16 has
-eight bits. Every update of this package is therefore a sum of
-`coefficient * leaf` whose coefficients and products are float32 or wider, and
-only whose result is cast to the type in which it is stored.
+Coefficients such as `1 - alpha * gamma` are close to one, and bfloat16 has only eight
+bits.  Every update of this package is therefore a sum of `coefficient * leaf` that is
+computed in float32 or wider.  Only the result is cast to the type in which it is
+stored.
 """
 
 import functools
@@ -13,8 +13,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-# A hyperparameter's value: a Python number where it is known (and then computed
-# with in double precision), an array of shape () where JAX traces it.
+# A hyperparameter's value.  If it is known it is a Python number, with which Python
+# computes in double precision; if JAX traces it it is an array of shape ().
 Scalar = float | jax.Array
 PyTree = Any
 
@@ -47,8 +47,8 @@ def zeros_like(params: PyTree, dtype: Any = None) -> PyTree:
 
     Args:
       params: a pytree of arrays or of `jax.ShapeDtypeStruct`.
-      dtype: type of the zeros (of their parts, where a param is complex); None for
-        the params' own types, widened to float32.
+      dtype: type of the zeros (of their real and imaginary parts, if a param is
+        complex); None for the params' own types, widened to float32.
     """
 
     def zeros(param: Any) -> jax.Array:
@@ -72,7 +72,7 @@ def weighted_sum(
     Args:
       coefficients: real scalars.
       trees: as many pytrees of the same structure.
-      like: a pytree of that structure, whose leaves' types the result gets; None for
+      like: a pytree of that structure, whose leaves' types the result has; None for
         the types in which it is computed.
     """
 

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from inna_optax.transforms._arithmetic import Scalar
+from inna_optax.transforms._schedules import step_power
 
 NegativeCurvature = Literal["nu", "absolute"]
 
@@ -22,7 +23,7 @@ def debiased_average_weight(beta: Scalar, count: jax.Array) -> jax.Array:
 
     Args:
       beta: decay of the moving average, in [0, 1).
-      count: k, the number of averages made before this one.
+      count: k, the number of times that the average was updated before.
 
     Returns:
       A float array of shape ().
@@ -40,7 +41,7 @@ def barzilai_borwein_ratio(
     nu: Scalar,
     negative_curvature: NegativeCurvature = "nu",
 ) -> jax.Array:
-    r"""The Barzilai-Borwein step size, or ``nu`` where it has no sense (4.8).
+    r"""The Barzilai-Borwein step size, or ``nu`` where it is undefined (4.8).
 
     .. math::
       \gamma = \begin{cases}
@@ -49,14 +50,14 @@ def barzilai_borwein_ratio(
         \nu & \text{otherwise}
       \end{cases}
 
-    ``nu`` also stands for a ratio that is not a finite number: after zero
-    gradients, a NaN or an overflow.
+    ``nu`` also replaces a ratio that is not finite: after zero gradients, a NaN or an
+    overflow.
 
     Args:
       squared_length: :math:`\|\Delta\theta\|^2`, in [0, inf), or a positive
         multiple of it.
-      curvature: :math:`\langle \Delta\theta, \Delta g \rangle`, or the same multiple
-        of it.
+      curvature: :math:`\langle \Delta\theta, \Delta g \rangle`, or the same positive
+        multiple of it.
       nu: the step size where the curvature is not positive, in (0, inf).
       negative_curvature: ``"nu"``, or ``"absolute"`` for the absolute value of a
         negative ratio (the classical variant of Figure 4.2).
@@ -115,4 +116,4 @@ def decay_factor(count: jax.Array, delta: Scalar | None) -> Scalar:
     """
     if delta is None:
         return 1.0
-    return jnp.power(jnp.asarray(count).astype(float) + 1, -(0.5 + delta))
+    return step_power(count, -(0.5 + delta))

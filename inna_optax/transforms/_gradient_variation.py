@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from inna_optax._checks import nearest
 from inna_optax.transforms._arithmetic import (
     Scalar,
     real_vdot,
@@ -31,7 +32,6 @@ from inna_optax.transforms._hyperparameters import (
     as_scalar,
     check_hyperparameter,
     check_ordered,
-    nearest,
     value_at,
 )
 
@@ -59,7 +59,7 @@ def _difference_method(
     """Algorithms 2, 4 and 5: the gradient variation is a difference of gradients.
 
     `bounds` clip gamma (None in Algorithm 2); `full_loss` says whether the
-    difference is that of the full loss (Algorithm 5) or of the updates themselves.
+    difference is of the full loss's gradients (Algorithm 5) or of the updates.
     """
 
     def bounded(gamma: Scalar) -> Scalar:
@@ -104,8 +104,9 @@ def _difference_method(
         gamma = jnp.where(state.count == 0, state.gamma, bounded(ratio))
 
         def keep(new: optax.Updates, old: optax.Updates) -> optax.Updates:
-            # gamma is positive, so `new` it is; but now XLA knows that the old
-            # gradient was read before it is overwritten, and makes no copy of it.
+            # gamma is always positive, so the result is `new`.  The condition tells
+            # XLA that the old gradient is read before it is overwritten, so that XLA
+            # makes no copy of it.
             return jax.tree.map(
                 lambda x, y: jnp.where(gamma > 0, x.astype(y.dtype), y), new, old
             )
@@ -152,8 +153,8 @@ def barzilai_borwein(
 ) -> optax.GradientTransformationExtraArgs:
     r"""Non-convex Barzilai-Borwein gradient descent, for full batches (Algorithm 2).
 
-    Gradient descent whose scalar step is the inverse of the curvature measured
-    along its last step, and ``nu`` where that curvature is not positive.  For
+    Gradient descent whose scalar step is the inverse of the curvature measured along
+    its last step, or ``nu`` where that curvature is not positive.  It is for
     deterministic gradients: on mini-batches use :func:`step_tuned_sgd`.
 
     The thesis's :math:`\alpha` is ``learning_rate``, :math:`\nu` is ``nu``.
@@ -238,7 +239,7 @@ def stochastic_gv_sgd(
     r"""Stochastic-GV SGD: naive Barzilai-Borwein steps on mini-batches (Algorithm 4).
 
     The gradient variation mixes two mini-batches, so that noise hides the curvature.
-    A counter-example from section 4.3.3, kept to be compared with: for training use
+    A counter-example from section 4.3.3, for comparisons only: to train, use
     :func:`step_tuned_sgd`.
 
     The thesis's :math:`\alpha` is ``learning_rate``, :math:`\nu` is ``nu``,
@@ -315,8 +316,8 @@ def exact_gv_sgd(
 ) -> optax.GradientTransformationExtraArgs:
     r"""Exact-GV SGD: mini-batch steps, full-loss gradient variations (Algorithm 5).
 
-    An ideal that costs a full gradient an iteration; section 4.3.3 uses it to show
-    what an exact gradient variation would bring.
+    An ideal that costs a full gradient per iteration.  Section 4.3.3 uses it to show
+    what an exact gradient variation would achieve.
 
     The thesis's :math:`\alpha` is ``learning_rate``, :math:`\nu` is ``nu``,
     :math:`\tilde m, \tilde M` are ``gamma_min`` and ``gamma_max``, :math:`\delta` is
@@ -366,7 +367,7 @@ def exact_gv_sgd(
       Objective function: 14.000
       >>> opt_state = solver.init(params)
       >>> for _ in range(5):
-      ...   grads = jax.grad(f)(params)     # of a mini-batch, in earnest
+      ...   grads = jax.grad(f)(params)     # in practice of a mini-batch
       ...   updates, opt_state = solver.update(
       ...       grads, opt_state, full_grads=jax.grad(f)(params))
       ...   params = optax.apply_updates(params, updates)
@@ -425,8 +426,8 @@ def expected_gv_sgd(
         \end{cases} \quad \text{clipped to } [\tilde m, \tilde M]
       \end{align*}
 
-    The thesis prints :math:`(k-1)^{1/2+\delta}` in :math:`G_k`, which is zero at k = 1;
-    the step that was made, :math:`k^{1/2+\delta}`, stands here.  Both factors cancel:
+    The thesis prints :math:`(k-1)^{1/2+\delta}` in :math:`G_k`, which is zero at k = 1.
+    Here it is :math:`k^{1/2+\delta}`, that of the step made.  The factors cancel:
     :math:`\gamma_{k+1} = \|g_k\|^2 / \langle E[C_{J_A}(\theta_k)], g_k \rangle`.
 
     Args:
@@ -456,7 +457,7 @@ def expected_gv_sgd(
       Objective function: 14.000
       >>> opt_state = solver.init(params)
       >>> for _ in range(5):
-      ...   grads = jax.grad(f)(params)     # of a mini-batch, in earnest
+      ...   grads = jax.grad(f)(params)     # in practice of a mini-batch
       ...   updates, opt_state = solver.update(
       ...       grads, opt_state, curvature=jax.grad(half_squared_norm)(params))
       ...   params = optax.apply_updates(params, updates)
@@ -500,8 +501,8 @@ def expected_gv_sgd(
             )
         alpha = value_at(learning_rate, state.count)
         step = alpha * decay_factor(state.count, delta) * state.gamma
-        # The step made, |Delta theta| / |g|, multiplies both sides of the ratio; at a
-        # step of zero there is no variation and the ratio falls back to nu.
+        # The step multiplies both sides of the ratio, so that a step of zero, which
+        # gives no variation, makes it undefined, and nu replaces it.
         ratio = barzilai_borwein_ratio(
             step * real_vdot(updates, updates), step * real_vdot(curvature, updates), nu
         )

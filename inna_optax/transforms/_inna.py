@@ -5,10 +5,10 @@ From "An Inertial Newton Algorithm for Deep Learning"
 Cedric Fevotte and Edouard Pauwels, and from chapters 2 and 3 of Castera's thesis
 (https://theses.hal.science/tel-04186508), to which equation numbers refer.
 
-The papers follow theta and a phase variable psi. Here the second variable is the
-velocity ``v = (1 / beta - alpha) theta - psi / beta`` of the same recursion: it
-starts from zeros, it needs no params, and it loses no digits to the subtraction
-of two numbers of size ``|theta| / beta``.
+The papers iterate on theta and a phase variable psi.  Here the second variable is the
+velocity ``v = (1 / beta - alpha) theta - psi / beta`` of the same recursion.  It starts
+from zeros, it needs no params, and it loses no digits to the subtraction of two numbers
+of size ``|theta| / beta``.
 """
 
 import math
@@ -45,13 +45,14 @@ class InnaState(NamedTuple):
 class VelocityCoefficients(NamedTuple):
     """The scalars of one velocity step, of INNA and of what builds on it.
 
-    Written as in the thesis, ``v`` is read by both results, and XLA copies it (on
-    CPU, a step took four times as long).  The velocity is therefore updated first,
-    ``v_new = keep * v - push * g``, and the params' update is computed from the NEW
-    velocity, with ``v = (v_new + push * g) / keep`` substituted:
-    ``gamma (v - beta g) = along * (v_new + push * g) - pull * g``.  With the terms of
-    ``g`` gathered, the two that are left can be ``1 / keep`` times as large as their
-    sum, and overflow where it does not.
+    In the thesis's form both results read ``v``, so that XLA copies it, and a step
+    takes four times as long on CPU.  Here the velocity is updated first,
+    ``v_new = keep * v - push * g``.  The params' update is computed from the new
+    velocity, by substituting ``v = (v_new + push * g) / keep``:
+    ``gamma (v - beta g) = along * (v_new + push * g) - pull * g``.
+
+    The two terms in ``g`` are not merged.  After merging, the remaining terms can be
+    ``1 / keep`` times as large as their sum, and overflow although the sum does not.
     """
 
     keep: Scalar  # 1 - alpha gamma
@@ -63,9 +64,9 @@ class VelocityCoefficients(NamedTuple):
 def velocity_coefficients(
     gamma: Scalar, alpha: Scalar, beta: Scalar, epsilon: float
 ) -> VelocityCoefficients:
-    # Dividing by `keep` loses about epsilon / |keep| of the update; moving `keep`
-    # away from zero by `margin` changes alpha by that fraction.  This margin makes
-    # both of order sqrt(epsilon), and only schedules and tracers come that near.
+    # Dividing by `keep` loses about epsilon / |keep| of the update.  Moving `keep` away
+    # from zero by `margin` changes alpha by that fraction.  This margin makes both of
+    # order sqrt(epsilon).
     keep = _away_from_zero(1 - alpha * gamma, margin=4 * epsilon**0.5)
     push = gamma * (1 - alpha * beta)
     return VelocityCoefficients(keep, push, gamma / keep, gamma * beta)
@@ -90,12 +91,12 @@ def inna(
 
     INNA discretizes the differential equation DIN,
     :math:`\ddot\theta + \alpha \dot\theta + \beta \nabla^2 J(\theta) \dot\theta
-    + \nabla J(\theta) = 0`: a heavy ball with viscous friction and with a damping
-    along the Hessian, which takes out the oscillations that momentum makes in narrow
-    valleys.  The Hessian is never formed: one update costs what Nesterov momentum
-    costs, in time and in memory.  It converges for non-smooth and non-convex losses
-    with mini-batches when the learning rate decays (Theorem 2.1), and escapes strict
-    saddle points (Theorem 3.9).
+    + \nabla J(\theta) = 0`.  This is a heavy ball with viscous friction and with a
+    damping along the Hessian, which removes the oscillations of momentum in narrow
+    valleys.  The Hessian is never formed: one update costs as much time and memory as
+    one of Nesterov momentum.  INNA converges for non-smooth and non-convex losses with
+    mini-batches if the learning rate decays (Theorem 2.1), and escapes strict saddle
+    points (Theorem 3.9).
 
     The thesis's :math:`\gamma_k` is ``learning_rate``, :math:`\alpha` (viscous
     friction) is ``alpha``, :math:`\beta` (Newton-like damping) is ``beta``.
@@ -116,10 +117,9 @@ def inna(
     (see :func:`phase_variable`).
 
     Args:
-      learning_rate: step size, in [0, 1 / alpha); a number or a schedule.  Where
-        a schedule or an array brings :math:`|1 - \alpha \gamma_k|` below
-        :math:`4 \sqrt{\epsilon}` (0.0014 in float32), the velocity is kept with that
-        factor instead.
+      learning_rate: step size, in [0, 1 / alpha); a number or a schedule.  If
+        :math:`|1 - \alpha \gamma_k|`, the size of the velocity's factor, is below
+        :math:`4 \sqrt{\epsilon}` (0.0014 in float32), it is replaced by that bound.
       alpha: viscous friction, in [0, inf); a number or a schedule.  Small values
         give more inertia.
       beta: Newton-like damping, in (0, inf); a number or a schedule.  Large values
@@ -129,8 +129,8 @@ def inna(
         (:math:`\psi_0 = (1 - \alpha\beta) \theta_0 - (\beta^2 - \beta) g_0`); ``beta``
         is :math:`v_0 = 0`, the authors' PyTorch release.
       velocity_dtype: type in which the velocity is stored; None for the params',
-        but at least float32: an average that changes by one part in a thousand a
-        step stands still in bfloat16.
+        but at least float32.  In bfloat16 a velocity that changes by one part in a
+        thousand per step stands still.
 
     Returns:
       An :class:`optax.GradientTransformationExtraArgs` whose state is an
@@ -204,7 +204,8 @@ def inna(
         c = velocity_coefficients(
             gamma, value_at(alpha, state.count), b, rounding_error(updates)
         )
-        # v_0 = (beta - s) g_0 where the stored v_0 is zero: a change of g's factor.
+        # v_0 is (beta - s) g_0, but zeros are stored: the first step changes g's factor
+        # instead.
         start = jnp.where(state.count == 0, c.keep * (b - initial_speed), 0.0)
         velocity = weighted_sum(
             (c.keep, start - c.push), (state.velocity, updates), like=state.velocity

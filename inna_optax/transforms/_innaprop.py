@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from inna_optax._checks import known_number
 from inna_optax.transforms._arithmetic import (
     Scalar,
     rounding_error,
@@ -26,7 +27,6 @@ from inna_optax.transforms._hyperparameters import (
     check_alpha_step,
     check_hyperparameter,
     check_storage_dtype,
-    known_number,
     value_at,
 )
 from inna_optax.transforms._inna import velocity_coefficients
@@ -38,22 +38,23 @@ class InnapropState(NamedTuple):
     # shape=(), dtype=jnp.int32: number of updates made.
     count: jax.Array  # type: ignore[assignment]
     velocity: optax.Updates  # v_k, shapes of the params, dtype velocity_dtype.
-    # Root of the moving average of |g|^2, shapes of the params, real dtypes.  The root,
-    # since it is what both results divide by: it is taken once (a tenth of the time).
+    # Root of the moving average of |g|^2, shapes of the params, real dtypes.  Both
+    # results divide by the root: stored, it is taken only once, which saves a tenth of
+    # the time.
     rms: optax.Updates
 
 
 def _root_mean_square(r: jax.Array, g: jax.Array, decay: Scalar) -> jax.Array:
     """The root of `decay r^2 + (1 - decay) |g|^2`, in the type of `r`.
 
-    Gradients whose square would overflow (9e18 in float32) count as the largest whose
-    square does not: an infinity in the state would stay there.
+    Gradients whose square would overflow (above 9e18 in float32) are clipped, since an
+    infinity would stay in the state.
     """
     size = jnp.abs(g.astype(working_dtype(g, r)))
     largest = math.sqrt(jnp.finfo(size.dtype).max) / 2
     size = jnp.where(size > largest, largest, size)
-    # From the rounded decay: weights whose sum is off by epsilon would be felt
-    # 1 / (1 - decay) times.
+    # The second weight is computed from the rounded first one, so that they sum to one:
+    # an error of epsilon in the sum would grow 1 / (1 - decay) times.
     old = jnp.asarray(decay, size.dtype)
     new = 1 - old
     return jnp.sqrt(old * r * r + new * size * size).astype(r.dtype)
@@ -82,10 +83,9 @@ def innaprop(
 ) -> optax.GradientTransformationExtraArgs:
     r"""INNAprop: INNA on RMSprop-scaled gradients, with decoupled weight decay.
 
-    INNA's velocity form follows any preconditioner.  INNAprop gives it RMSprop's:
-    it costs one more state variable than :func:`inna`, as AdamW does over momentum,
-    and is the variant that its authors recommend for transformers and wherever
-    AdamW is the usual choice.
+    INNA's velocity form can follow any preconditioner; INNAprop uses RMSprop's.  It
+    costs one more state variable than :func:`inna`, as AdamW does over momentum.  Its
+    authors recommend it for transformers and wherever AdamW is the usual choice.
 
     The paper's :math:`\gamma_k` is ``learning_rate``, :math:`\alpha` is ``alpha``,
     :math:`\beta` is ``beta``, :math:`\sigma` is ``decay``, :math:`\epsilon` is ``eps``,
@@ -203,8 +203,8 @@ def innaprop(
         rms = jax.tree.map(
             lambda r, g: _root_mean_square(r, g, decay), state.rms, updates
         )
-        # The scaled gradient is `root * g / (rms + root * eps)`: the bias correction
-        # joins the coefficients, a multiplication less per parameter.
+        # The scaled gradient is `root * g / (rms + root * eps)`.  The bias correction
+        # goes into the coefficients, which saves a multiplication per parameter.
         root = jnp.sqrt(1 - jnp.power(decay, count.astype(float)))
 
         def scale(g: jax.Array, r: jax.Array) -> jax.Array:
@@ -216,10 +216,10 @@ def innaprop(
             (state.velocity, jax.tree.map(scale, updates, rms), *decayed),
             like=state.velocity,
         )
-        # Without the barrier XLA computes rms again inside both results, from a copy
-        # of its old value, which takes twice the time (CPU, 10M params).
+        # Without the barrier XLA computes rms again inside both results, from a copy of
+        # its old value, which takes twice the time (10M params, on CPU).
         velocity, rms = jax.lax.optimization_barrier((velocity, rms))
-        # Scaled gradients are of size one, and their terms can be gathered.
+        # Scaled gradients are of size one: merging their terms cannot overflow.
         across = (c.along * c.push - c.pull) * root
         updates = weighted_sum(
             (c.along, across, -shrink)[: 2 + len(decayed)],

@@ -5,7 +5,22 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from inna_optax.transforms._hyperparameters import as_count, check_hyperparameter
+from inna_optax._checks import as_count
+from inna_optax.transforms._arithmetic import Scalar
+from inna_optax.transforms._hyperparameters import check_hyperparameter
+
+
+def step_power(count: int | jax.Array, exponent: Scalar) -> jax.Array:
+    """`(count + 1) ** exponent` in floating point, by which step sizes decay.
+
+    Args:
+      count: number of steps made before this one, an integer or an array of integers.
+      exponent: any real number, which may be traced.
+
+    Returns:
+      A float array of the shape of ``count``.
+    """
+    return jnp.power(jnp.asarray(count).astype(float) + 1, exponent)
 
 
 def inverse_power_schedule(
@@ -18,7 +33,7 @@ def inverse_power_schedule(
     The step sizes of the convergence theorems: INNA admits
     :math:`\gamma_k = \gamma_0 / (k+1)^a` for :math:`a \in (0, 1]` (Assumption 2.1;
     Figure 2.4 compares several), Step-Tuned SGD needs :math:`1/2 < a < 1` (Theorem
-    4.2).  Section 4.5.1 decays once an epoch: pass the number of updates of one epoch
+    4.2).  Section 4.5.1 decays once an epoch: pass the number of updates in an epoch
     as ``transition_steps``.
 
     .. math::
@@ -32,11 +47,12 @@ def inverse_power_schedule(
         [1, inf).
 
     Returns:
-      A schedule, that is a function of the step count (an integer, or an integer
-      array of any shape) that returns a float array of that shape.
+      A schedule: a function of the step count (an integer, or an integer array of any
+      shape) that returns a float array of that shape.
 
     Raises:
-      TypeError: if an argument is not a number, or ``transition_steps`` no integer.
+      TypeError: if an argument is not a number, or ``transition_steps`` is not an
+        integer.
       ValueError: if a number is outside its range.
 
     Examples:
@@ -56,6 +72,6 @@ def inverse_power_schedule(
 
     def schedule(count: int | jax.Array) -> jax.Array:
         period = jnp.asarray(count) // transition_steps
-        return init_value / jnp.power(period.astype(float) + 1, power)
+        return init_value / step_power(period, power)
 
     return schedule

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from inna_optax._checks import shown
 from inna_optax.transforms._arithmetic import (
     Scalar,
     real_vdot,
@@ -32,7 +33,6 @@ from inna_optax.transforms._hyperparameters import (
     check_hyperparameter,
     check_ordered,
     check_storage_dtype,
-    shown,
     value_at,
 )
 
@@ -66,8 +66,8 @@ def step_tuned_sgd(
     two gradients measures the curvature along the step just made; a moving average
     of these differences gives a Barzilai-Borwein step size for the next mini-batch,
     long where the loss is flat or concave, short where it is sharply convex.
-    Gradients only, one state variable of the params' size (two in transparent
-    mode), and convergence for smooth non-convex losses (Theorem 4.2).
+    It needs gradients only, keeps one state variable of the params' size (two in
+    transparent mode), and converges for smooth non-convex losses (Theorem 4.2).
 
     The thesis's :math:`\alpha` is ``learning_rate``, :math:`\nu` is ``nu``,
     :math:`\beta` is ``beta``, :math:`\tilde m, \tilde M` are ``gamma_min`` and
@@ -160,10 +160,16 @@ def step_tuned_sgd(
 
     .. warning::
       In transparent mode nothing can check that both calls saw the same mini-batch:
-      draw a new one after every second update.  Batch normalization normalizes with
-      the mini-batch's own statistics, so both gradients are of one function; but
-      each forward pass also moves the running averages.  Move them once a
-      mini-batch, or know that they weigh each batch twice.
+      draw a new one after every second update.
+
+      With dropout, compute both gradients of a mini-batch under the same mask: pass the
+      same random key to both forward passes.  Otherwise the difference of the gradients
+      is noise, not curvature.
+
+      Batch normalization normalizes with the mini-batch's own statistics, so both
+      gradients are of one function.  But each forward pass also moves the running
+      averages.  Move them once per mini-batch, or accept that each mini-batch counts
+      twice in them.
     """
     check_hyperparameter("learning_rate", learning_rate, "[0, inf)", schedule=True)
     check_hyperparameter("nu", nu, "(0, inf)")
@@ -211,7 +217,7 @@ def step_tuned_sgd(
         )
         return clip_step(ratio, gamma_min, gamma_max)
 
-    # Named here, once: outside jit JAX compiles a branch anew for each new function.
+    # Defined once, here: outside jit JAX compiles a branch again for each new function.
     def gamma_as_it_is(gamma: jax.Array, measured: Any) -> jax.Array:
         del measured
         return gamma
@@ -243,7 +249,7 @@ def step_tuned_sgd(
             updates,
             state.first_gradient,
         )
-        # A branch on scalars: the first call does not read the averages again.
+        # A branch, so that the first call does not read the averages again.
         gamma = jax.lax.cond(
             is_first,
             gamma_as_it_is,

@@ -7,31 +7,35 @@ from collections.abc import Sequence
 import jax
 from flax import nnx
 
-from inna_optax.zoo.arguments import as_counts, check_functions, check_rngs
+from inna_optax._checks import as_counts
+from inna_optax.zoo.arguments import check_rngs
 from inna_optax.zoo.conv_unit import Activation
-from inna_optax.zoo.initializers import LECUN_NORMAL
+
+LECUN_NORMAL = nnx.initializers.lecun_normal()
 
 
 class AutoEncoder(nnx.Module):
     """Dense layers from an image to a code and back: 784-1000-500-250-30 for MNIST.
 
-    Problem (d) of Table 4.1.  As in Hinton and Salakhutdinov, the code is linear and
-    the output goes through the logistic function, for pixels are in [0, 1]; the
-    thesis does not say.
+    Problem (d) of Table 4.1.  The thesis does not state the activations of the code and
+    of the output.  As in Hinton and Salakhutdinov, the code is linear and the output
+    goes through the logistic function, since pixels are in [0, 1].
 
-    Weights are drawn from ``kernel_init``, LeCun's normal distribution unless another
-    is given; biases are zero.
+    Weights are drawn from ``kernel_init``, by default LeCun's normal distribution;
+    biases are zero.
 
     Args:
       input_shape: shape of an image, each size in [1, inf).
-      widths: of the encoder's layers, the last of them the code's, in [1, inf).
-      activation: applied after each hidden layer but the code.
+      widths: widths of the encoder's layers, each in [1, inf); the last is that of the
+        code.
+      activation: applied after each hidden layer except the code.
       output_activation: applied to the output; None for none.
       kernel_init: draws the weights.
       rngs: random keys of the initialization.
 
     Raises:
-      TypeError: if an argument is not of its type.
+      TypeError: if ``input_shape`` or ``widths`` are not integers, or ``rngs`` are not
+        Flax's.
       ValueError: if a number is outside its range, or there are no ``widths``.
 
     Examples:
@@ -53,12 +57,6 @@ class AutoEncoder(nnx.Module):
         kernel_init: nnx.Initializer = LECUN_NORMAL,
         rngs: nnx.Rngs,
     ) -> None:
-        check_functions(
-            ("output_activation",),
-            activation=activation,
-            output_activation=output_activation,
-            kernel_init=kernel_init,
-        )
         check_rngs(rngs)
         widths = as_counts("widths", widths)
         if not widths:
@@ -85,7 +83,7 @@ class AutoEncoder(nnx.Module):
 
         Args:
           x: images.
-          rngs: not used; there so that all networks are called alike.
+          rngs: not used; accepted so that all networks are called alike.
         """
         y = self._through(self.decoder, self.encode(x))
         if self.output_activation is not None:
@@ -93,7 +91,7 @@ class AutoEncoder(nnx.Module):
         return y.reshape(x.shape)
 
     def _through(self, layers: nnx.List, x: jax.Array) -> jax.Array:
-        """The layers with the activation between them."""
+        """Applies the layers, with the activation between them."""
         for layer in layers[:-1]:
             x = self.activation(layer(x))
         return layers[-1](x)

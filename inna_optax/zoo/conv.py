@@ -1,14 +1,17 @@
-"""Convolutions whose gradients every platform's compiler runs fast.
+"""Convolutions whose gradients are fast on every platform.
 
-XLA's CPU backend has libraries for convolutions that are written in one order of
-dimensions: images (batch, height, width, channels), kernels (height, width, channels,
-features).  The gradients that JAX derives are in other orders.  XLA reorders them,
-but (in jax 0.10.2) not inside a loop, and an epoch of training is one: there it runs
-nested loops of scalars, 3 to 100 times slower for the zoo's layers.  Here the
-gradient by the images is written in the libraries' order, and the gradient by the
-kernel, for which that order is not enough, as products of matrices.
+XLA's CPU backend has fast libraries for convolutions in one layout: images (batch,
+height, width, channels), kernels (height, width, channels, features).  The gradients
+that JAX derives have other layouts.  XLA converts them to the fast one, but (in jax
+0.10.2) not inside a loop, and an epoch of training is a loop.  There it runs nested
+scalar loops instead, 3 to 100 times slower for the zoo's layers.
 
-The times in the comments are of batches of 128 on 2 cores.
+Here the gradient with respect to the images is written in the fast layout.  That
+layout is not enough for the gradient with respect to the kernel, which is written as
+matrix products.
+
+Times in the comments are relative to the plain form, for batches of 128, measured on
+2 CPU cores.
 """
 
 import functools
@@ -24,32 +27,34 @@ IMAGES = ("NHWC", "HWIO", "NHWC")
 
 
 class How(NamedTuple):
-    """What a convolution of images is asked for beside them and the kernel."""
+    """Strides, padding and precision of a convolution."""
 
     strides: tuple[int, ...]
     pads: tuple[tuple[int, int], ...]  # (before, after) of height and width
     precision: Any
 
 
-# With fewer features, those of neighbouring places are computed as one place's: 0.25
-# of the time for LeNet's first layer, 0.55 for the gradient by its second's images.
+# With fewer features, several neighbouring output pixels are computed as one: 0.25 of
+# the time for LeNet's first layer, 0.55 for the image gradient of its second.
 FEWEST_FEATURES = 8
-# From so many channels on the library is faster if the result has a column more, which
-# is dropped: 0.3 of the time for NiN's second stage (96 to 192 channels), 0.45 for 3x3
-# windows of 64 channels on 32x32 pixels, 0.7 for ResNet-20's 64 channels, 0.8 for its
-# 32; with 16 it takes 1.1 times as long.
+# From this many channels on, the library is faster if the output has one more column,
+# which is then dropped: 0.3 of the time for NiN's second stage (96 to 192 channels),
+# 0.45 for 3x3 windows of 64 channels on 32x32 pixels, 0.7 for ResNet-20's 64 channels,
+# 0.8 for its 32; but 1.1 for its 16.
 FEWEST_CHANNELS_OF_COLUMN = 32
-# Results of so few places, which the library is slow for, are products with patches:
-# 0.07 of the time for the gradient by the images of NiN's last stage (2x2 to 4x4).
-MOST_PLACES_BY_PATCHES = 16
-# As few features in the kernel's gradient: 0.45 of the time for LeNet's first layer.
+# The library is slow for outputs of this few pixels, which are computed as a matrix
+# product with patches: 0.07 of the time for the image gradient of NiN's last stage (2x2
+# to 4x4 pixels).
+MOST_PIXELS_BY_PATCHES = 16
+# The same as FEWEST_FEATURES, for the kernel's gradient: 0.45 of the time for LeNet's
+# first layer.
 FEWEST_FEATURES_OF_GRADIENT = 32
-# Fewer numbers than this of a kernel's row go into one product with those of the other
-# rows: 0.5 of the time for NiN's first layer (32x32 pixels), 0.33 for 28x28 pixels.
+# If a row of the kernel holds fewer numbers than this, all rows go into one product:
+# 0.5 of the time for NiN's first layer on 32x32 pixels, 0.33 on 28x28 pixels.
 FEWEST_NUMBERS_IN_PRODUCT = 64
-# What the windows saw in one row of the kernel is computed for as many images as a
-# core's cache has room for (1 MiB): 0.6 of the time for ResNet-20's 16 channels, 0.75
-# for NiN's second stage, and 5 and 8 MiB of temporaries instead of 65 and 122.
+# The kernel's gradient takes as many images at a time as fit a core's cache (1 MiB):
+# 0.6 of the time for ResNet-20's 16 channels, 0.75 for NiN's second stage, and 5 and
+# 8 MiB of temporaries instead of 65 and 122.
 MOST_NUMBERS = 2**18
 
 
@@ -62,19 +67,19 @@ def convolve(
 ) -> jax.Array:
     """``lax.conv_general_dilated`` of images, with gradients that are fast on CPU.
 
-    It takes what ``nnx.Conv`` passes, and so goes into the layer by the layer's own
-    argument: ``nnx.Conv(..., conv_general_dilated=convolve)`` has the parameters of
-    a plain ``nnx.Conv``, and its values and gradients to rounding.
+    Pass it to the layer: ``nnx.Conv(..., conv_general_dilated=convolve)`` has the
+    parameters of a plain ``nnx.Conv``, and the same values and gradients up to
+    rounding.
 
-    A 1x1 convolution is a dense layer over the channels on every platform.  Any other,
-    with its gradients, is JAX's own on all platforms but CPU.  The gradients are a
-    custom rule, which can be differentiated again in either mode (Hessian times vector
-    included); only ``jax.jvp`` of the convolution itself is refused.
+    On every platform a 1x1 convolution is computed as a dense layer over the channels.
+    Any other convolution and its gradients are JAX's own, except on CPU.  The gradients
+    are a custom rule, which can be differentiated again in either mode, as in a
+    Hessian-vector product; only ``jax.jvp`` of the convolution itself is refused.
 
     Args:
       x: images, of shape (batch, height, width, channels).
       kernel: of shape (height, width, channels, features).
-      strides: of the window, each in [1, inf).
+      strides: steps of the window, each in [1, inf).
       padding: ``"SAME"``, ``"VALID"``, or a pair (before, after) for each dimension.
       **options: further arguments of ``lax.conv_general_dilated``.
 
@@ -98,15 +103,15 @@ def convolve(
     pads = tuple((low, high) for low, high in padding)
     precision = options.get("precision")
     if kernel.shape[:2] == strides == (1, 1) and pads == ((0, 0), (0, 0)):
-        # The same product on every platform; on CPU without the reorderings that a
-        # convolution's gradients need: 0.37 of the time for a layer of NiN's (192
-        # to 160 channels, 32x32 pixels, batch 128), forward and backward.
+        # On CPU this avoids the changes of layout that a convolution's gradients need:
+        # 0.37 of the time, forward and backward, for a layer of NiN (192 to 160
+        # channels, 32x32 pixels).
         return jnp.dot(x, kernel[0, 0], precision=precision)
     return _convolve(x, kernel, How(tuple(strides), pads, precision))
 
 
 def _is_ordinary(options: dict[str, Any]) -> bool:
-    """Whether no dilation, grouping, type or sharding is asked for."""
+    """Whether there is no dilation, grouping, output type or sharding."""
     dilations = (options.get("lhs_dilation"), options.get("rhs_dilation"))
     return (
         all(n == 1 for dilation in dilations for n in dilation or ())
@@ -132,10 +137,10 @@ def _plain(
     )
 
 
-def _places_together(columns: int, features: int, fewest: int) -> int:
-    """How many neighbours to take as one place, for ``fewest`` features or more.
+def _pixels_together(columns: int, features: int, fewest: int) -> int:
+    """How many neighbouring pixels to treat as one, to get ``fewest`` features.
 
-    It divides the number of columns, and is one if nothing else near does.
+    The number divides ``columns``.  It is one if no number near the wanted one does.
     """
     enough = -(-fewest // features)
     return next((n for n in range(enough, 2 * enough) if columns % n == 0), 1)
@@ -146,16 +151,17 @@ def _widened(
     kernel: jax.Array,
     how: How,
 ) -> jax.Array:
-    """The same with few features, as a convolution with more of them.
+    """The convolution, for few features: as a convolution with more of them.
 
-    Neighbouring places in a row become one, whose window is all that theirs see, and
-    whose features are all theirs; where one of them does not look its kernel is zero.
+    Neighbouring output pixels in a row become one.  Its window is the union of their
+    windows, and its features are all of theirs.  The kernel of each is zero in the part
+    of the window that the pixel does not see.
     """
     strides, pads, _ = how
     _, width, _, features = kernel.shape
     columns = (x.shape[2] + sum(pads[1]) - width) // strides[1] + 1
-    places = _places_together(columns, features, FEWEST_FEATURES)
-    shifts = [place * strides[1] for place in range(places)]
+    pixels = _pixels_together(columns, features, FEWEST_FEATURES)
+    shifts = [pixel * strides[1] for pixel in range(pixels)]
     wide = jnp.concatenate(
         [
             jnp.pad(kernel, ((0, 0), (shift, shifts[-1] - shift), (0, 0), (0, 0)))
@@ -163,7 +169,7 @@ def _widened(
         ],
         axis=-1,
     )
-    y = _plain(x, wide, how._replace(strides=(strides[0], places * strides[1])))
+    y = _plain(x, wide, how._replace(strides=(strides[0], pixels * strides[1])))
     return y.reshape(*y.shape[:2], columns, features)
 
 
@@ -172,7 +178,7 @@ def _with_a_column_more(
     kernel: jax.Array,
     how: How,
 ) -> jax.Array:
-    """The same from many channels, without the last column of what is computed."""
+    """The convolution, for many channels: with one more column, which is dropped."""
     rows, (left, right) = how.pads
     more = rows, (left, right + how.strides[1])
     return _plain(x, kernel, how._replace(pads=more))[:, :, :-1]
@@ -183,7 +189,7 @@ def _by_patches(
     kernel: jax.Array,
     how: How,
 ) -> jax.Array:
-    """The same with few places, as a product of what the windows see and the kernel."""
+    """The convolution, for few pixels: a product of the windows and the kernel."""
     strides, pads, precision = how
     height, width, _, features = kernel.shape
     x = jnp.pad(x, ((0, 0), *pads, (0, 0)))
@@ -204,15 +210,15 @@ def _on_cpu(
     kernel: jax.Array,
     how: How,
 ) -> jax.Array:
-    """The convolution in the form that is fast for its sizes."""
-    places = math.prod(
+    """The convolution in the form that is fast on CPU for its sizes."""
+    pixels = math.prod(
         (size + sum(pad) - window) // stride + 1
         for size, pad, window, stride in zip(
             x.shape[1:3], how.pads, kernel.shape[:2], how.strides, strict=True
         )
     )
     channels, features = kernel.shape[2:]
-    if places <= MOST_PLACES_BY_PATCHES:
+    if pixels <= MOST_PIXELS_BY_PATCHES:
         form = _by_patches
     elif features < FEWEST_FEATURES:
         form = _widened
@@ -228,7 +234,7 @@ def _value(
     kernel: jax.Array,
     how: How,
 ) -> jax.Array:
-    """The convolution, as the platform runs it fast."""
+    """The convolution in the form that is fast on the platform."""
     plain, on_cpu = (functools.partial(f, how=how) for f in (_plain, _on_cpu))
     return lax.platform_dependent(x, kernel, cpu=on_cpu, default=plain)
 
@@ -249,7 +255,7 @@ def _backward(
     residuals: tuple[jax.Array, jax.Array],
     cotangent: jax.Array,
 ) -> tuple[jax.Array, jax.Array]:
-    """The gradients by ``x`` and by the kernel: JAX's own, or on CPU ours."""
+    """The gradients with respect to ``x`` and the kernel: on CPU ours, else JAX's."""
     plain = functools.partial(_plain, how=how)
 
     def derived(x: jax.Array, kernel: jax.Array, g: jax.Array) -> Any:
@@ -271,25 +277,25 @@ def _image_gradient(
     g: jax.Array,
     how: How,
 ) -> jax.Array:
-    """A convolution of the output's gradient with the kernel turned about."""
+    """A convolution of the output's gradient with the flipped kernel."""
     strides, pads, precision = how
     low = [
         window - 1 - pad for window, (pad, _) in zip(kernel.shape, pads, strict=False)
     ]
-    # What is missing to the image's size, with stride - 1 zeros between g's pixels.
+    # Fills up to the image's size, with stride - 1 zeros between the pixels of g.
     high = [
-        size + window - 1 - ((places - 1) * stride + 1) - before
-        for size, window, places, stride, before in zip(
+        size + window - 1 - ((pixels - 1) * stride + 1) - before
+        for size, window, pixels, stride, before in zip(
             x.shape[1:3], kernel.shape[:2], g.shape[1:3], strides, low, strict=True
         )
     ]
-    turned = jnp.flip(kernel, (0, 1)).swapaxes(2, 3)
+    flipped = jnp.flip(kernel, (0, 1)).swapaxes(2, 3)
     padding = tuple(zip(low, high, strict=True))
     if strides == (1, 1):
-        return _on_cpu(g, turned, how._replace(pads=padding))
+        return _on_cpu(g, flipped, how._replace(pads=padding))
     return lax.conv_general_dilated(
         g,
-        turned,
+        flipped,
         (1, 1),
         padding,
         lhs_dilation=strides,
@@ -304,13 +310,13 @@ def _kernel_gradient(
     g: jax.Array,
     how: How,
 ) -> jax.Array:
-    """What the windows saw, times the output's gradient; some images at a time."""
+    """The windows times the output's gradient, summed over groups of images."""
     batch, rows, columns, _ = g.shape
     _, width, channels, features = kernel.shape
     strides = how.strides
-    places = _places_together(columns, features, FEWEST_FEATURES_OF_GRADIENT)
-    seen = (places - 1) * strides[1] + width
-    numbers = rows * (columns // places) * seen * channels  # of an image
+    pixels = _pixels_together(columns, features, FEWEST_FEATURES_OF_GRADIENT)
+    seen = (pixels - 1) * strides[1] + width
+    numbers = rows * (columns // pixels) * seen * channels  # of an image
     groups = next(
         n
         for n in range(1, max(batch, 1) + 1)
@@ -321,9 +327,9 @@ def _kernel_gradient(
         some = (lax.dynamic_index_in_dim(a, group, 1, keepdims=False) for a in parts)
         return gradient + _windows_times(next(some), kernel, next(some), how)
 
-    # A group has images from all over the batch: on a mesh each device has its part.
+    # A group takes images from all over the batch: on a mesh each device has some.
     parts = [a.reshape(-1, groups, *a.shape[1:]) for a in (x, g)]
-    # Sums of 16 bits would lose what is added last.
+    # In 16 bits the last groups' contributions would be rounded away.
     zero = jnp.zeros(kernel.shape, jnp.promote_types(kernel.dtype, jnp.float32))
     return lax.fori_loop(0, groups, add, zero).astype(kernel.dtype)
 
@@ -334,18 +340,18 @@ def _windows_times(
     g: jax.Array,
     how: How,
 ) -> jax.Array:
-    """The kernel's gradient, a product for each of the kernel's rows.
+    """The kernel's gradient for a group of images: a product per row of the kernel.
 
-    With few features neighbouring places are one, as in :func:`_widened`; of what the
-    wide window saw, each place's gradient takes its own part.
+    With few features neighbouring pixels are treated as one, as in :func:`_widened`.
+    Each pixel then takes its own part of the gradient of the wide kernel.
     """
     strides, pads, precision = how
     height, width, channels, features = kernel.shape
     batch, rows, columns, _ = g.shape
-    places = _places_together(columns, features, FEWEST_FEATURES_OF_GRADIENT)
-    step, seen = places * strides[1], (places - 1) * strides[1] + width
-    blocks, parts = columns // places, -(-seen // step)
-    # Zeros up to the last pixel that is needed; negative where the image has more.
+    pixels = _pixels_together(columns, features, FEWEST_FEATURES_OF_GRADIENT)
+    step, seen = pixels * strides[1], (pixels - 1) * strides[1] + width
+    blocks, parts = columns // pixels, -(-seen // step)
+    # Pads or crops (where negative) the image to the last pixel that is needed.
     (top, _), (left, _) = pads
     bottom = (rows - 1) * strides[0] + height - x.shape[1] - top
     right = (blocks + parts - 1) * step - x.shape[2] - left
@@ -364,21 +370,21 @@ def _windows_times(
         x[:, row : row + (rows - 1) * strides[0] + 1 : strides[0]]
         for row in range(height)
     ]
-    if places == 1 and seen * channels < FEWEST_NUMBERS_IN_PRODUCT:
+    if pixels == 1 and seen * channels < FEWEST_NUMBERS_IN_PRODUCT:
         windows = [jnp.concatenate(windows, axis=-1)]
-    # The sum is over the left's last dimension and the right's first: with other
-    # orders of the dimensions it takes twice the time.
-    g = g.reshape(-1, places * features).T
+    # The product sums over the left's last and the right's first dimension: other
+    # layouts take twice the time.
+    g = g.reshape(-1, pixels * features).T
     products = jnp.concatenate(
         [jnp.dot(g, w.reshape(g.shape[1], -1), precision=precision) for w in windows],
         axis=-1,
-    ).reshape(places, features, height, seen, channels)
-    shifts = [place * strides[1] for place in range(places)]
+    ).reshape(pixels, features, height, seen, channels)
+    shifts = [pixel * strides[1] for pixel in range(pixels)]
     gradient = functools.reduce(
         operator.add,
         [
-            products[place, :, :, shift : shift + width]
-            for place, shift in enumerate(shifts)
+            products[pixel, :, :, shift : shift + width]
+            for pixel, shift in enumerate(shifts)
         ],
     )
     return gradient.transpose(1, 2, 3, 0)

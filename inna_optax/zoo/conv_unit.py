@@ -7,7 +7,6 @@ import jax
 from flax import nnx
 
 from inna_optax.zoo.conv import convolve
-from inna_optax.zoo.initializers import LECUN_NORMAL
 from inna_optax.zoo.normalization import Normalization
 
 Activation = Callable[[jax.Array], jax.Array]
@@ -16,17 +15,17 @@ Activation = Callable[[jax.Array], jax.Array]
 class ConvUnit(nnx.Module):
     """A convolution, then a normalization if there is one, then an activation if any.
 
-    With a normalization the convolution has no bias: the normalization's shift is
-    one, and would take away any other.
+    With a normalization the convolution has no bias: subtracting the mean would remove
+    it, and the normalization has a shift of its own.
 
     Args:
       inputs: number of input channels, in [1, inf).
       outputs: number of output channels, in [1, inf).
       window: width of the square kernel, in [1, inf).
       stride: step of the window, in [1, inf).
-      padding: ``"SAME"``, ``"VALID"``, or a number of zeros for each side.
-      normalization: makes the normalization, as :func:`.batch_norm`.
-      activation: applied last.
+      padding: ``"SAME"``, ``"VALID"``, or the number of zeros on each side.
+      normalization: makes the normalization, as :func:`.batch_norm`; None for none.
+      activation: applied last; None for none.
       kernel_init: draws the kernel; biases are zero.
       rngs: random keys of the initialization.
 
@@ -35,7 +34,13 @@ class ConvUnit(nnx.Module):
       >>> from flax import nnx
       >>> from inna_optax.zoo.conv_unit import ConvUnit
       >>> unit = ConvUnit(
-      ...     3, 8, 5, padding="SAME", activation=nnx.relu, rngs=nnx.Rngs(0)
+      ...     3,
+      ...     8,
+      ...     5,
+      ...     padding="SAME",
+      ...     activation=nnx.relu,
+      ...     kernel_init=nnx.initializers.he_normal(),
+      ...     rngs=nnx.Rngs(0),
       ... )
       >>> unit(jnp.ones((2, 32, 32, 3))).shape
       (2, 32, 32, 8)
@@ -51,7 +56,7 @@ class ConvUnit(nnx.Module):
         padding: str | int,
         normalization: Normalization | None = None,
         activation: Activation | None,
-        kernel_init: nnx.Initializer = LECUN_NORMAL,
+        kernel_init: nnx.Initializer,
         rngs: nnx.Rngs,
     ) -> None:
         self.conv = nnx.Conv(

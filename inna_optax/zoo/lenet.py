@@ -6,35 +6,31 @@ from typing import Any
 import jax
 from flax import nnx
 
-from inna_optax.zoo.arguments import (
-    as_count,
-    as_image_shape,
-    check_functions,
-    check_padding,
-    check_rngs,
-)
+from inna_optax._checks import as_count
+from inna_optax.zoo.arguments import as_image_shape, check_padding, check_rngs
 from inna_optax.zoo.conv_unit import Activation, ConvUnit
-from inna_optax.zoo.initializers import LECUN_NORMAL
 from inna_optax.zoo.normalization import Normalization
 from inna_optax.zoo.pooling import Pool, max_pool
 from inna_optax.zoo.window import output_size
+
+LECUN_NORMAL = nnx.initializers.lecun_normal()
 
 
 class LeNet(nnx.Module):
     """Conv 6 5x5, pool 2, conv 16 5x5, pool 2, dense 120, 84, ``classes``.
 
     Problem (e) of Table 4.1, and (f) with ``normalization=batch_norm``.  The thesis
-    leaves padding and pooling open: the defaults, no padding and the maximum, are
-    those of the authors' published LeNet.  The normalization, if any, stands between
-    each hidden layer and its activation, and takes the place of the layer's bias.
+    states neither padding nor pooling; the defaults, no padding and max pooling, are
+    those of the authors' published LeNet.  The normalization, if any, follows each
+    hidden layer, before its activation, and replaces the layer's bias.
 
-    Weights are drawn from ``kernel_init``, LeCun's normal distribution unless another
-    is given; biases are zero.
+    Weights are drawn from ``kernel_init``, by default LeCun's normal distribution;
+    biases are zero.
 
     Args:
       classes: number of outputs, in [1, inf).
-      input_shape: (height, width, channels) of an image; each of height and width is
-        in [16, inf) without padding, in [4, inf) with it.
+      input_shape: (height, width, channels) of an image; height and width are in
+        [16, inf) without padding, in [4, inf) with it.
       activation: applied after each hidden layer.
       normalization: makes a normalization, as :func:`.batch_norm`; None for none.
       pool: :func:`.max_pool` or :func:`.avg_pool`.
@@ -43,9 +39,10 @@ class LeNet(nnx.Module):
       rngs: random keys of the initialization.
 
     Raises:
-      TypeError: if an argument is not of its type.
-      ValueError: if a number is outside its range, ``input_shape`` has not three, the
-        images are too small, or there is no such ``padding``.
+      TypeError: if a number is not one, ``input_shape`` is not a sequence, or ``rngs``
+        are not Flax's.
+      ValueError: if a number is outside its range, ``input_shape`` does not have three,
+        the images are too small, or ``padding`` is neither of the two.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -68,13 +65,6 @@ class LeNet(nnx.Module):
         kernel_init: nnx.Initializer = LECUN_NORMAL,
         rngs: nnx.Rngs,
     ) -> None:
-        check_functions(
-            ("normalization",),
-            activation=activation,
-            normalization=normalization,
-            pool=pool,
-            kernel_init=kernel_init,
-        )
         check_padding(padding)
         check_rngs(rngs)
         classes = as_count("classes", classes)
@@ -122,7 +112,7 @@ class LeNet(nnx.Module):
 
         Args:
           x: images.
-          rngs: not used; there so that all networks are called alike.
+          rngs: not used; accepted so that all networks are called alike.
         """
         for conv in self.convs:
             x = self.pool(conv(x), 2, 2, "VALID")

@@ -6,24 +6,26 @@ from collections.abc import Callable, Sequence
 import jax
 from flax import nnx
 
-from inna_optax.zoo.arguments import as_count, as_counts, check_functions, check_rngs
+from inna_optax._checks import as_count, as_counts
+from inna_optax.zoo.arguments import check_rngs
 
 
 class MLP(nnx.Module):
     """Dense layers with an activation between them, for images or vectors.
 
-    Weights are drawn from LeCun's normal distribution, biases are zero (the
-    initialization of ``nnx.Linear``).
+    Weights are drawn from LeCun's normal distribution and biases are zero, as
+    ``nnx.Linear`` initializes them.
 
     Args:
-      inputs: number of values an example has, in [1, inf).
+      inputs: number of values in an example, in [1, inf).
       hidden: width of each hidden layer, in [1, inf).
       outputs: number of outputs, in [1, inf).
       activation: applied after each hidden layer.
       rngs: random keys of the initialization.
 
     Raises:
-      TypeError: if an argument is not of its type.
+      TypeError: if a number is not an integer, ``hidden`` is not a sequence, or
+        ``rngs`` are not Flax's.
       ValueError: if a number is outside its range.
 
     Examples:
@@ -44,7 +46,6 @@ class MLP(nnx.Module):
         activation: Callable[[jax.Array], jax.Array] = nnx.elu,
         rngs: nnx.Rngs,
     ) -> None:
-        check_functions(activation=activation)
         check_rngs(rngs)
         widths = (
             as_count("inputs", inputs),
@@ -61,7 +62,7 @@ class MLP(nnx.Module):
 
         Args:
           x: images or vectors.
-          rngs: not used; there so that all networks are called alike.
+          rngs: not used; accepted so that all networks are called alike.
         """
         x = x.reshape(len(x), -1)
         for layer in self.layers[:-1]:

@@ -6,55 +6,50 @@ from collections.abc import Sequence
 import jax
 from flax import nnx
 
-from inna_optax.zoo.arguments import (
-    as_count,
-    as_image_shape,
-    check_functions,
-    check_padding,
-    check_probability,
-    check_rngs,
-    shown,
-)
+from inna_optax._checks import as_count, check_number
+from inna_optax.zoo.arguments import as_image_shape, check_padding, check_rngs
 from inna_optax.zoo.conv_unit import Activation, ConvUnit
-from inna_optax.zoo.initializers import GLOROT_NORMAL
 from inna_optax.zoo.normalization import Normalization
 from inna_optax.zoo.pooling import Pool, avg_pool, global_avg_pool, max_pool
+
+GLOROT_NORMAL = nnx.initializers.glorot_normal()
 
 
 class NiN(nnx.Module):
     """Three stages of a convolution and two 1x1 convolutions, then a dense layer.
 
     Conv 192 5x5, 160 1x1, 96 1x1, pool 3 stride 2, dropout; conv 192 5x5, 192 1x1,
-    192 1x1, pool 3 stride 2, dropout; conv 192 3x3, 192 1x1, ``classes`` 1x1, the
-    average of each channel; and a dense layer that the original lacks.
+    192 1x1, pool 3 stride 2, dropout; conv 192 3x3, 192 1x1, ``classes`` 1x1, global
+    average pooling; and a dense layer that the original lacks.
 
-    The defaults are chapter 2's: ReLU, no normalization, and what the authors'
-    published Keras network has, no padding, the maximum after the first stage and
-    the average after the second.  Its last pooling, 2x2, covers all of what 32x32
-    images have become by then; this one covers it for any size.  Problem (c) of Table
-    4.1 is ``activation=nnx.elu, normalization=batch_norm``.  The normalization stands
-    between each convolution and its activation, and takes the place of the bias.
+    The defaults are those of chapter 2, ReLU and no normalization, and of the authors'
+    published Keras network: no padding, max pooling after the first stage and average
+    pooling after the second.  The Keras network ends in a 2x2 pooling, which covers the
+    whole of a 32x32 image's last stage; here the global average does so for any size.
+    Problem (c) of Table 4.1 is ``activation=nnx.elu, normalization=batch_norm``.  The
+    normalization, if any, follows each convolution, before its activation, and replaces
+    the bias.
 
-    Weights are drawn from ``kernel_init``; unless another is given, from Glorot's
-    normal distribution: chapter 2 says normal, and Glorot's scale is Keras's default.
-    Biases are zero.
+    Weights are drawn from ``kernel_init``, by default Glorot's normal distribution:
+    chapter 2 says normal, and Glorot's scale is Keras's default.  Biases are zero.
 
     Args:
       classes: number of outputs, in [1, inf).
-      input_shape: (height, width, channels) of an image; each of height and width is
-        in [27, inf) without padding, in [1, inf) with it.
+      input_shape: (height, width, channels) of an image; height and width are in
+        [27, inf) without padding, in [1, inf) with it.
       activation: applied after each convolution.
       normalization: makes a normalization, as :func:`.batch_norm`; None for none.
-      pools: the pooling after the first and after the second stage.
+      pools: the two poolings, after the first and after the second stage.
       padding: of convolutions and pooling, ``"VALID"`` or ``"SAME"``.
       dropout: probability of dropping a value, in [0, 1).
       kernel_init: draws the weights.
       rngs: random keys of the initialization.
 
     Raises:
-      TypeError: if an argument is not of its type.
-      ValueError: if a number is outside its range, ``input_shape`` has not three, the
-        images are too small, or there is no such ``padding``.
+      TypeError: if a number is not one, ``input_shape`` is not a sequence, or ``rngs``
+        are not Flax's.
+      ValueError: if a number is outside its range, ``input_shape`` does not have three,
+        the images are too small, or ``padding`` is neither of the two.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -79,16 +74,8 @@ class NiN(nnx.Module):
         kernel_init: nnx.Initializer = GLOROT_NORMAL,
         rngs: nnx.Rngs,
     ) -> None:
-        check_functions(
-            ("normalization",),
-            activation=activation,
-            normalization=normalization,
-            kernel_init=kernel_init,
-        )
-        if not (isinstance(pools, Sequence) and [*map(callable, pools)] == [True] * 2):
-            raise TypeError(f"pools must be two functions, got {shown(pools)}.")
         check_padding(padding)
-        check_probability("dropout", dropout)
+        check_number("dropout", dropout, "[0, 1)")
         check_rngs(rngs)
         classes = as_count("classes", classes)
         *_, channels = as_image_shape(
@@ -117,8 +104,8 @@ class NiN(nnx.Module):
             )
             channels = features[-1]
         self.output = nnx.Linear(classes, classes, kernel_init=kernel_init, rngs=rngs)
-        # It has no keys of its own: a call brings them, so that what the network
-        # keeps does not depend on how often it was called.
+        # Without keys of its own, so that the network's state does not depend on how
+        # often it was called: each call passes keys.
         self.dropout = nnx.Dropout(dropout)
         self.pools = pools
         self.padding = padding
@@ -128,8 +115,8 @@ class NiN(nnx.Module):
 
         Args:
           x: images.
-          rngs: random keys of dropout, for training; drawn from its stream
-            ``dropout`` or, where it has none, the default one.
+          rngs: random keys of dropout, for training: its stream ``dropout`` is used or,
+            if there is none, the default one.
         """
         *first_stages, last_stage = self.stages
         for stage, pool in zip(first_stages, self.pools, strict=True):

@@ -6,28 +6,25 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from inna_optax.zoo.arguments import (
-    as_count,
-    as_image_shape,
-    check_functions,
-    check_rngs,
-)
+from inna_optax._checks import as_count
+from inna_optax.zoo.arguments import as_image_shape, check_rngs
 from inna_optax.zoo.conv_unit import Activation, ConvUnit
-from inna_optax.zoo.initializers import HE_NORMAL
 from inna_optax.zoo.normalization import Normalization, batch_norm
 from inna_optax.zoo.pooling import global_avg_pool
 
+HE_NORMAL = nnx.initializers.he_normal()
+
 
 class ResidualBlock(nnx.Module):
-    """Two 3x3 convolutions around which the input is led, then the activation.
+    """A residual block: two 3x3 convolutions, plus a shortcut, then the activation.
 
-    The way around has no parameters (He et al.'s option A): it takes every
-    ``stride``-th pixel, and zeros for the channels that the input does not have.
+    The shortcut has no parameters (He et al.'s option A): it takes every ``stride``-th
+    pixel of the input, and zeros for the channels that the input does not have.
 
     Args:
       inputs: number of input channels, in [1, outputs].
       outputs: number of output channels.
-      stride: of the first convolution, in [1, inf).
+      stride: stride of the first convolution, in [1, inf).
       activation: applied after the first convolution and after the sum.
       normalization: makes a normalization for each convolution; None for none.
       kernel_init: draws the weights.
@@ -55,8 +52,8 @@ class ResidualBlock(nnx.Module):
         kernel_init: nnx.Initializer = HE_NORMAL,
         rngs: nnx.Rngs,
     ) -> None:
-        # One zero on each side, not "SAME": with stride 2 that would pad at the end
-        # only, and the windows would stand beside the pixels that lead around.
+        # One zero on each side, not "SAME": with stride 2 "SAME" pads at the end only,
+        # and the windows would not be centred on the shortcut's pixels.
         self.first = ConvUnit(
             inputs,
             outputs,
@@ -84,32 +81,35 @@ class ResidualBlock(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """Maps (batch, height, width, inputs) to the strided size, with outputs."""
-        around = x[:, :: self.stride, :: self.stride]
-        around = jnp.pad(around, ((0, 0), (0, 0), (0, 0), (0, self.new_channels)))
-        return self.activation(self.second(self.first(x)) + around)
+        shortcut = x[:, :: self.stride, :: self.stride]
+        shortcut = jnp.pad(shortcut, ((0, 0), (0, 0), (0, 0), (0, self.new_channels)))
+        return self.activation(self.second(self.first(x)) + shortcut)
 
 
 class ResNet20(nnx.Module):
     """Conv 16 3x3; three stages of three residual blocks with 16, 32, 64 channels.
 
-    The second and third stage halve height and width; then come the average of each
-    channel and a dense layer: 20 layers with weights.  Problems (a) and (b) of Table
-    4.1.  Convolutions have no bias if there is a normalization.
+    The second and third stage halve height and width.  Global average pooling and a
+    dense layer follow: 20 layers with weights.  Problems (a) and (b) of Table 4.1.
+    Convolutions have no bias if there is a normalization.
 
-    Weights are drawn from ``kernel_init``, He's normal distribution unless another is
-    given (He et al., 2015); biases are zero.
+    Weights are drawn from ``kernel_init``, by default He's normal distribution (He et
+    al., 2015); biases are zero.
 
     Args:
       classes: number of outputs, in [1, inf).
-      input_shape: (height, width, channels) of an image, in [1, inf).
-      activation: applied after each convolution, in a block's second after the sum.
+      input_shape: (height, width, channels) of an image, each in [1, inf).
+      activation: applied after each convolution; after a block's second one, to the
+        sum with the shortcut.
       normalization: makes a normalization, as :func:`.batch_norm`; None for none.
       kernel_init: draws the weights.
       rngs: random keys of the initialization.
 
     Raises:
-      TypeError: if an argument is not of its type.
-      ValueError: if a number is outside its range, or ``input_shape`` has not three.
+      TypeError: if a number is not an integer, ``input_shape`` is not a sequence, or
+        ``rngs`` are not Flax's.
+      ValueError: if a number is outside its range, or ``input_shape`` does not have
+        three.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -130,12 +130,6 @@ class ResNet20(nnx.Module):
         kernel_init: nnx.Initializer = HE_NORMAL,
         rngs: nnx.Rngs,
     ) -> None:
-        check_functions(
-            ("normalization",),
-            activation=activation,
-            normalization=normalization,
-            kernel_init=kernel_init,
-        )
         check_rngs(rngs)
         classes, input_shape = as_count("classes", classes), as_image_shape(input_shape)
         channels = 16
@@ -171,7 +165,7 @@ class ResNet20(nnx.Module):
 
         Args:
           x: images.
-          rngs: not used; there so that all networks are called alike.
+          rngs: not used; accepted so that all networks are called alike.
         """
         x = self.first(x)
         for block in self.blocks:

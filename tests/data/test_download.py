@@ -119,7 +119,8 @@ def test_where_there_are_no_files_the_data_set_is_fetched(
 
 
 def test_a_fetch_that_fails_says_where_files_were_looked_for(datasets, monkeypatch):
-    def fail(repository):
+    def fail(repository, revision):
+        assert len(revision) == 40  # a commit, not a branch
         raise ConnectionError(f"Couldn't reach\n{repository!r} on the Hub")
 
     monkeypatch.setattr(datasets, "load_dataset", fail)
@@ -139,7 +140,7 @@ def test_a_fetch_of_a_table_of_another_kind_names_what_is_missing(
 ):
     table = table_of(datasets, *formats.random_grey(5), ("picture", "number"))
     tables = datasets.DatasetDict({"train": table, "test": table})
-    monkeypatch.setattr(datasets, "load_dataset", lambda _: tables)
+    monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: tables)
     message = r"Hub, train: there must be a column 'image', got picture, number$"
     with pytest.raises(data.DataError, match=message):
         data.load("mnist")
@@ -148,7 +149,7 @@ def test_a_fetch_of_a_table_of_another_kind_names_what_is_missing(
 def test_a_fetch_of_another_size_is_refused(datasets, small, monkeypatch):
     table = table_of(datasets, *formats.random_grey(4))
     tables = datasets.DatasetDict({"train": table, "test": table})
-    monkeypatch.setattr(datasets, "load_dataset", lambda _: tables)
+    monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: tables)
     with pytest.raises(
         data.DataError, match=r"train: there must be 5 examples, got 4$"
     ):
@@ -158,7 +159,7 @@ def test_a_fetch_of_another_size_is_refused(datasets, small, monkeypatch):
 def test_a_fetch_without_a_test_split_is_refused(datasets, small, monkeypatch):
     table = table_of(datasets, *formats.random_grey(5))
     tables = datasets.DatasetDict({"train": table})
-    monkeypatch.setattr(datasets, "load_dataset", lambda _: tables)
+    monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: tables)
     with pytest.raises(data.DataError, match=r"failed \(KeyError: 'test'\)$"):
         data.load("mnist")
 
@@ -166,7 +167,7 @@ def test_a_fetch_without_a_test_split_is_refused(datasets, small, monkeypatch):
 def test_nothing_is_fetched_for_a_folder_that_was_named(
     datasets, tmp_path, monkeypatch
 ):
-    def fail(_):
+    def fail(*_, **__):
         raise AssertionError
 
     monkeypatch.setattr(datasets, "load_dataset", fail)

@@ -110,11 +110,3 @@ def test_energy_decreases_along_inna_with_small_steps():
     )
     assert jnp.max(jnp.diff(loss)) > 1e-4  # the loss itself goes up at times,
     assert jnp.max(jnp.diff(energy)) < 0  # the energy does not.
-
-
-@pytest.mark.parametrize("energy", ENERGIES)
-def test_energies_refuse_what_is_out_of_range(energy):
-    with pytest.raises(ValueError, match=r"alpha must be in \[0, inf\), got -0.5"):
-        energy(1.0, jnp.ones(2), alpha=-0.5)
-    with pytest.raises(ValueError, match=r"beta must be in \(0, inf\), got 0"):
-        energy(1.0, jnp.ones(2), beta=0)

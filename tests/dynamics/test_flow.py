@@ -195,19 +195,3 @@ def test_sliding_along_a_kink_fails_and_is_told():
             v0=jnp.zeros(2),
             max_steps=20_000,
         )
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"t1": 0.0}, r"t1 must be in \(0, inf\), got 0.0"),
-        ({"alpha": -1.0}, r"alpha must be in \[0, inf\), got -1.0"),
-        ({"beta": 0.0}, r"beta must be in \(0, inf\), got 0.0"),
-        ({"rtol": -1.0}, r"rtol must be in \(0, inf\), got -1.0"),
-        ({"atol": 0.0}, r"atol must be in \(0, inf\), got 0.0"),
-        ({"v0": 0.0, "psi0": 0.0}, "v0 and psi0 .* give only one"),
-    ],
-)
-def test_bad_arguments_are_refused(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        solve_din(jnp.sin, 1.0, **{"t1": 1.0, **arguments})

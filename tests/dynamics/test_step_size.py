@@ -158,18 +158,3 @@ def test_limits_broadcast_numpy_arrays():
     grid = stable_step_size(alpha, 0.1, lipschitz)
     assert grid.shape == (2, 3)
     np.testing.assert_allclose(grid[0, 2], stable_step_size(0.5, 0.1, 50.0))
-
-
-@pytest.mark.parametrize("limit", [stable_step_size, saddle_avoiding_step_size])
-@pytest.mark.parametrize(
-    ("arguments", "error", "message"),
-    [
-        ((-1.0, 0.1, 1.0), ValueError, r"alpha must be in \[0, inf\), got -1.0"),
-        ((0.5, 0.0, 1.0), ValueError, r"beta must be in \(0, inf\), got 0.0"),
-        ((0.5, 0.1, -2.0), ValueError, r"lipschitz must be in \[0, inf\), got -2.0"),
-        (("a", 0.1, 1.0), TypeError, "alpha must be a real number"),
-    ],
-)
-def test_limits_refuse_what_is_out_of_range(limit, arguments, error, message):
-    with pytest.raises(error, match=message):
-        limit(*arguments)

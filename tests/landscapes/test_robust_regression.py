@@ -65,9 +65,3 @@ def test_a_draw_is_a_function_of_its_key():
     np.testing.assert_array_equal(first.targets, again.targets)
     np.testing.assert_array_equal(first.features, again.features)
     assert not np.allclose(first.targets, other.targets)
-
-
-@pytest.mark.parametrize("name", ["num_rows", "dim"])
-def test_empty_problems_are_refused(name):
-    with pytest.raises(ValueError, match=rf"{name} must be in \[1, inf\), got 0"):
-        robust_regression(jax.random.key(0), **{name: 0})

@@ -12,6 +12,7 @@ from typing import Any
 
 import jax
 
+from inna_optax._checks import nearest
 from inna_optax.experiments.catalogue.contenders import (
     CONTENDERS,
     HYPERPARAMETERS,
@@ -29,7 +30,7 @@ from inna_optax.experiments.commands.parser import (
 from inna_optax.experiments.errors import ArgumentError, UserError
 from inna_optax.experiments.running.stopping import Stopped
 from inna_optax.training import CheckpointError, make_mesh
-from inna_optax.transforms._hyperparameters import check_hyperparameter, nearest
+from inna_optax.transforms._hyperparameters import check_hyperparameter
 
 SCALES = ("desk", "paper")
 SIGNALLED = 128  # plus its number: the shell's status of a program that a signal ended

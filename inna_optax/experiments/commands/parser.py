@@ -6,11 +6,11 @@ import textwrap
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
+from inna_optax._checks import nearest
 from inna_optax.experiments.catalogue.contenders import CONTENDERS, HYPERPARAMETERS
 from inna_optax.experiments.catalogue.figures import COMPARISONS, FIGURES, TABLES
 from inna_optax.experiments.catalogue.problems import PROBLEMS
 from inna_optax.training.mesh import AXES
-from inna_optax.transforms._hyperparameters import nearest
 
 # Also stated in running/unit.py, which is imported only to train.
 CHECKPOINT_SECONDS = 30.0
