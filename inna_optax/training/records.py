@@ -79,9 +79,12 @@ def append_history(
 
     Raises:
       TypeError: if `path` is not a path.
+      ValueError: if there are no rows.
       OSError: if it cannot be written.
     """
     path = as_path("path", path)
+    if not rows:
+        raise ValueError(f"rows must be at least one, got {rows!r}.")
     with path.open("a", encoding="utf-8", newline="") as file:
         file.write(_csv(rows, header=False))
 

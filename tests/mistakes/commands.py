@@ -58,6 +58,9 @@ train digits --optimizer innaprop --decay nan
 train digits --optimizer innaprop --weight-decay x
 train digits --optimizer innaprop --weight-decay -1
 train digits --optimizer innaprop --weight-decay nan
+train digits --optimizer inna --initial-speed x
+train digits --optimizer inna --initial-speed -1
+train digits --optimizer inna --initial-speed nan
 train digits --optimizer inna --seed x
 train digits --optimizer inna --seed -1
 train digits --optimizer inna --seed 1.5
@@ -67,6 +70,11 @@ train digits --optimizer inna --resume
 train digits --optimizer inna --resume --out nowhere
 train digits --optimizer inna --resume=yes --out nowhere
 train digits --optimizer inna --resume --out .
+train digits --optimizer inna --checkpoint-every x
+train digits --optimizer inna --checkpoint-every -1
+train digits --optimizer inna --checkpoint-every nan
+train digits --optimizer inna --evaluate-every 0
+train digits --optimizer inna --evaluate-every 1.5
 train digits --optimizer inna --tensorboard=yes
 train digits --optimizer inna --tensorbord
 train digits --optimizer inna --mesh 4
@@ -118,6 +126,8 @@ compare --scale lab
 compare --scal paper
 compare --resume
 compare --resume --out nowhere
+compare --together 0
+compare --together x
 compare --dataset mnist
 compare --epochs 0
 compare --epochs x
@@ -142,6 +152,8 @@ figure 2.1 --problems e
 figure 2.1 --data-dir .
 figure 2.1 --data-note copy
 figure 2.1 --resume
+figure 2.1 --together 2
+figure 4.6 --together 0
 figure 4.6 --problems e,g
 figure 4.6 --problem e
 figure 4.6 --data-dir nowhere

@@ -197,6 +197,7 @@ training.array_shardings(params, None)
 training.array_shardings(params, other_mesh)
 training.with_shardings(params, {"data": 2})
 training.put_examples(3, mesh)
+training.put_examples({"images": 3}, None)
 training.put_examples([1, 2, 3], mesh)
 training.put_examples(params, {"data": 2})
 training.make_program(digits, make_solver, **sizes)
@@ -213,12 +214,15 @@ training.fit(program, digits, 0, {}, epochs=1)
 training.fit(program, arrays, -1, {}, epochs=1)
 training.fit(program, arrays, 0.5, {}, epochs=1)
 training.fit(program, arrays, 0, {}, epochs=-1)
+training.fit(program, arrays, 0, {}, epochs=1, evaluate_every=0)
 training.fit(program, arrays, 0, {}, epochs=1, resume="checkpoints")
 training.Checkpoints(3)
 training.Checkpoints("checkpoints", keep=0)
 training.Checkpoints("checkpoints", identity="mine")
 training.write_json(3, {})
 training.write_json("results.json", [1, 2])
+training.append_history(3, [{"epoch": 0}])
+training.append_history("history.csv", [])
 training.write_history(3, [{"epoch": 0}])
 training.write_history("history.csv", [])
 """,
@@ -231,8 +235,8 @@ def namespace() -> dict[str, Any]:
     """What the expressions can name."""
     task = training.Task(
         init=lambda key: (jax.random.normal(key), {}),
-        loss=lambda params, state, images, labels, key: (params**2, state),
-        metrics=lambda params, state, images, labels: {"loss": 0.0 * labels},
+        loss=lambda params, state, batch, key: (params**2, state),
+        metrics=lambda params, state, batch: {"loss": 0.0 * batch[1]},
         penalty=lambda params: params**2,
     )
     sizes = {"examples": 10, "batch_size": 5}
@@ -257,7 +261,7 @@ def namespace() -> dict[str, Any]:
         "make_solver": make_solver,
         "sizes": sizes,
         "program": training.make_program(task, make_solver, **sizes),
-        "arrays": training.Arrays(*digits[1:5]),
+        "arrays": training.Arrays(train=digits[1:3], test=digits[3:5]),
         "mesh": training.make_mesh({"data": 1}),
         "other_mesh": jax.sharding.Mesh(jax.devices()[:1], "x"),
     }
