@@ -7,6 +7,7 @@ import jax
 from flax import nnx
 
 from inna_optax.zoo.arguments import as_count, as_counts, check_functions, check_rngs
+from inna_optax.zoo.lists import List
 
 
 class MLP(nnx.Module):
@@ -51,7 +52,7 @@ class MLP(nnx.Module):
             *as_counts("hidden", hidden),
             as_count("outputs", outputs),
         )
-        self.layers = nnx.List(
+        self.layers = List(
             nnx.Linear(n, m, rngs=rngs) for n, m in itertools.pairwise(widths)
         )
         self.activation = activation
