@@ -15,9 +15,9 @@ setup:
 test *paths:
     {{bin}}/pytest -n 2 {{paths}}
 
-# Run those that take long: kills, soaks, several processes.
+# Run those that take long: kills, soaks, several processes, many random cases.
 slow:
-    {{bin}}/pytest -n 2 -m slow
+    INNA_OPTAX_CASES=2000 {{bin}}/pytest -n 2 -m 'slow or cases'
 
 # Measure what the tests run, the processes that they start included.
 coverage:
@@ -73,6 +73,6 @@ release-check:
     build/wheel-env/bin/pip install -q dist/*.whl
     cd build && wheel-env/bin/python -c "import inna_optax; print(inna_optax.__version__)"
 
-# All that CI runs.
-ci:
-    .ci/run
+# All that CI runs, or some of its parts: just ci suite checks
+ci *parts:
+    .ci/run {{parts}}

@@ -10,6 +10,7 @@ from flax import nnx
 from inna_optax._checks import as_counts
 from inna_optax.zoo.arguments import check_rngs
 from inna_optax.zoo.conv_unit import Activation
+from inna_optax.zoo.lists import List
 
 LECUN_NORMAL = nnx.initializers.lecun_normal()
 
@@ -63,8 +64,8 @@ class AutoEncoder(nnx.Module):
             raise ValueError("widths must hold at least the code's, got ().")
         down = (math.prod(as_counts("input_shape", input_shape)), *widths)
 
-        def layers(widths: Sequence[int]) -> nnx.List:
-            return nnx.List(
+        def layers(widths: Sequence[int]) -> List:
+            return List(
                 nnx.Linear(n, m, kernel_init=kernel_init, rngs=rngs)
                 for n, m in itertools.pairwise(widths)
             )
@@ -90,7 +91,7 @@ class AutoEncoder(nnx.Module):
             y = self.output_activation(y)
         return y.reshape(x.shape)
 
-    def _through(self, layers: nnx.List, x: jax.Array) -> jax.Array:
+    def _through(self, layers: List, x: jax.Array) -> jax.Array:
         """Applies the layers, with the activation between them."""
         for layer in layers[:-1]:
             x = self.activation(layer(x))

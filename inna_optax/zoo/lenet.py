@@ -9,6 +9,7 @@ from flax import nnx
 from inna_optax._checks import as_count
 from inna_optax.zoo.arguments import as_image_shape, check_padding, check_rngs
 from inna_optax.zoo.conv_unit import Activation, ConvUnit
+from inna_optax.zoo.lists import List
 from inna_optax.zoo.normalization import Normalization
 from inna_optax.zoo.pooling import Pool, max_pool
 from inna_optax.zoo.window import output_size
@@ -71,7 +72,7 @@ class LeNet(nnx.Module):
         height, width, channels = as_image_shape(
             input_shape, padding=padding, smallest=16 if padding == "VALID" else 4
         )
-        self.convs: nnx.List[ConvUnit] = nnx.List([])
+        self.convs: List[ConvUnit] = List([])
         for inputs, outputs in ((channels, 6), (6, 16)):
             self.convs.append(
                 ConvUnit(
@@ -89,8 +90,8 @@ class LeNet(nnx.Module):
                 output_size(output_size(n, 5, 1, padding), 2, 2, "VALID")
                 for n in (height, width)
             )
-        self.hidden: nnx.List[nnx.Linear] = nnx.List([])
-        self.normalizations: Any = nnx.List([])
+        self.hidden: List[nnx.Linear] = List([])
+        self.normalizations: Any = List([])
         for inputs, outputs in ((16 * height * width, 120), (120, 84)):
             self.hidden.append(
                 nnx.Linear(

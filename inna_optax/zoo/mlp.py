@@ -8,6 +8,7 @@ from flax import nnx
 
 from inna_optax._checks import as_count, as_counts
 from inna_optax.zoo.arguments import check_rngs
+from inna_optax.zoo.lists import List
 
 
 class MLP(nnx.Module):
@@ -52,7 +53,7 @@ class MLP(nnx.Module):
             *as_counts("hidden", hidden),
             as_count("outputs", outputs),
         )
-        self.layers = nnx.List(
+        self.layers = List(
             nnx.Linear(n, m, rngs=rngs) for n, m in itertools.pairwise(widths)
         )
         self.activation = activation

@@ -9,6 +9,7 @@ from flax import nnx
 from inna_optax._checks import as_count, check_number
 from inna_optax.zoo.arguments import as_image_shape, check_padding, check_rngs
 from inna_optax.zoo.conv_unit import Activation, ConvUnit
+from inna_optax.zoo.lists import List
 from inna_optax.zoo.normalization import Normalization
 from inna_optax.zoo.pooling import Pool, avg_pool, global_avg_pool, max_pool
 
@@ -82,11 +83,11 @@ class NiN(nnx.Module):
             input_shape, padding=padding, smallest=27 if padding == "VALID" else 1
         )
         stages = ((5, (192, 160, 96)), (5, (192, 192, 192)), (3, (192, 192, classes)))
-        self.stages: nnx.List[nnx.List[ConvUnit]] = nnx.List([])
+        self.stages: List[List[ConvUnit]] = List([])
         for window, features in stages:
             widths = itertools.pairwise((channels, *features))
             self.stages.append(
-                nnx.List(
+                List(
                     ConvUnit(
                         inputs,
                         outputs,

@@ -9,6 +9,7 @@ from flax import nnx
 from inna_optax._checks import as_count
 from inna_optax.zoo.arguments import as_image_shape, check_rngs
 from inna_optax.zoo.conv_unit import Activation, ConvUnit
+from inna_optax.zoo.lists import List
 from inna_optax.zoo.normalization import Normalization, batch_norm
 from inna_optax.zoo.pooling import global_avg_pool
 
@@ -143,7 +144,7 @@ class ResNet20(nnx.Module):
             kernel_init=kernel_init,
             rngs=rngs,
         )
-        self.blocks: nnx.List[ResidualBlock] = nnx.List([])
+        self.blocks: List[ResidualBlock] = List([])
         for outputs in (16, 32, 64):
             for _ in range(3):
                 self.blocks.append(

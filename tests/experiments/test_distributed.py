@@ -20,17 +20,27 @@ def alone(out, *options):
     assert done.returncode == 0, done.stderr
 
 
-def together(out, *options, processes=2, devices=1):
+@pytest.fixture
+def address():
+    """Where the first process listens, kept for it until the test ends.
+
+    By a socket that shares the port with gRPC's (both have SO_REUSEPORT) and does not
+    listen: no other program is given the port before the first process opens it.
+    """
+    with socket.socket() as keeper:
+        keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        keeper.bind(("localhost", 0))
+        yield f"localhost:{keeper.getsockname()[1]}"
+
+
+def together(address, out, *options, processes=2, devices=1):
     """The processes, each with that many devices."""
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        port = probe.getsockname()[1]
     flags = f"--xla_force_host_platform_device_count={devices}"
     return [
         subprocess.Popen(
             [
                 *(*COMMAND, *TRAIN, *options, "--out", out),
-                *("--distributed", f"localhost:{port},{processes},{index}"),
+                *("--distributed", f"{address},{processes},{index}"),
             ],
             env=SHELL | COMPILED | {"XLA_FLAGS": flags},
             stdout=subprocess.PIPE,
@@ -69,11 +79,11 @@ def whole(tmp_path_factory):
     return out
 
 
-def test_records_are_those_of_one_process(tmp_path, whole):
+def test_records_are_those_of_one_process(address, tmp_path, whole):
     """2 processes of 2 devices; then one goes on alone with what they stored."""
     out = tmp_path / "out"
     mesh = ("--mesh", "data=2,model=2")
-    printed, statuses = ended(together(out, "--epochs", "2", *mesh, devices=2))
+    printed, statuses = ended(together(address, out, "--epochs", "2", *mesh, devices=2))
     assert statuses == [0, 0], printed
     record = json.loads((out / "results.json").read_text())
     assert record["mesh"] == {"data": 2, "model": 2}
@@ -83,9 +93,9 @@ def test_records_are_those_of_one_process(tmp_path, whole):
     assert_same(out, whole)
 
 
-def test_a_signal_to_one_stops_both_and_both_go_on(tmp_path, whole):
+def test_a_signal_to_one_stops_both_and_both_go_on(address, tmp_path, whole):
     out = tmp_path / "out"
-    processes = together(out, "--epochs", "4")
+    processes = together(address, out, "--epochs", "4")
     while not (out / "results.json").exists() or not history(out):
         time.sleep(0.05)
         assert all(process.poll() is None for process in processes)
@@ -94,12 +104,12 @@ def test_a_signal_to_one_stops_both_and_both_go_on(tmp_path, whole):
     assert statuses == [128 + signal.SIGTERM] * 2, printed
     assert "stopped by SIGTERM" in printed[0][1]
     assert len(history(out)) < 5
-    printed, statuses = ended(together(out, "--epochs", "4", "--resume"))
+    printed, statuses = ended(together(address, out, "--epochs", "4", "--resume"))
     assert statuses == [0, 0], printed
     assert_same(out, whole)
 
 
-def test_both_refuse_a_folder_with_results(whole):
-    printed, statuses = ended(together(whole, "--epochs", "4"))
+def test_both_refuse_a_folder_with_results(address, whole):
+    printed, statuses = ended(together(address, whole, "--epochs", "4"))
     assert statuses == [2, 2]
     assert all("already holds results" in stderr for _, stderr in printed)

@@ -1,6 +1,7 @@
 """What goes wrong in a run: one clear line, an exit status, and nothing lost."""
 
 import json
+import resource
 import shutil
 import subprocess
 import sys
@@ -108,9 +109,19 @@ def mounted(tmp_path):
         subprocess.run(["umount", folder], check=True)
 
 
-def test_a_full_disk_keeps_what_was_stored(mounted, tmp_path):
+def space(folder):
+    """Bytes that its files take in the memory's file system, in whole pages."""
+    page = resource.getpagesize()
+    sizes = (path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return sum(-(-size // page) * page for size in sizes)
+
+
+def test_a_full_disk_keeps_what_was_stored(mounted, finished, tmp_path):
     """In a process of its own: orbax's threads, cut short, leave loops open."""
-    disk = mounted("size=220k")
+    # Two checkpoints find room, with the records and a half of the third.
+    checkpoints = finished / "checkpoints"
+    third = space(checkpoints / "9") // 2
+    disk = mounted(f"size={space(finished) - space(checkpoints) + 5 * third}")
     shell = [sys.executable, "-m", "inna_optax", *TRAIN, "--epochs", "9"]
     full = subprocess.run(
         [*shell, "--out", disk / "out"], capture_output=True, text=True, check=False
@@ -222,9 +233,10 @@ def test_out_of_memory(error, answer, monkeypatch, capsys, tmp_path):
 
 
 def test_a_full_disk_keeps_the_finished_runs_of_a_comparison(mounted, tmp_path, capsys):
-    disk = mounted("size=28k")
     compare = ["compare", "--optimizers", "sgd", "--train-examples", "96"]
     compare += ["--epochs", "2", "--seeds", "2"]
+    assert command(capsys, *compare, "--out", tmp_path / "whole")[0] == 0
+    disk = mounted(f"size={space(tmp_path / 'whole' / 'runs') // 2}")
     status, line = command(capsys, *compare, "--out", disk / "out")
     assert status == 1
     assert line.startswith(f"inna-optax: {disk}/out/")

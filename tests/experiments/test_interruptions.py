@@ -51,10 +51,13 @@ def kill_at_a_change(rng, out, arguments, environment, most=2 * EPOCH_CHANGES):
 
 
 def kill_at_a_time(rng, out, arguments, environment):
-    """While it starts, restores, compiles or trains."""
+    """While it starts, restores, compiles or trains: within two epochs or so."""
     process = start(*arguments, **environment)
     wait_for(process, (out / "results.json").exists)
-    time.sleep(rng.uniform(0, 2))
+    # On a fast machine it would else be done before the twentieth time.
+    enough, deadline = progress_of(out) + 2, time.monotonic() + rng.uniform(0, 2)
+    while progress_of(out) < enough and time.monotonic() < deadline:
+        time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.communicate()
 
@@ -77,7 +80,7 @@ def test_a_run_killed_twenty_times_goes_on_to_the_same_bits(tmp_path, whole, com
         kill(rng, out, arguments, compiled)
         epochs.append(progress_of(out))
     assert epochs == sorted(epochs)  # no finished epoch is lost
-    assert 5 <= epochs[-1] < EPOCHS
+    assert 0 < epochs[-1] < EPOCHS  # it was killed on its way
     resumed = run(*RUN, out, "--resume", **compiled)
     assert resumed.returncode == 0, resumed.stderr
     assert_same_run(whole, out)

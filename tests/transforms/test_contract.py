@@ -165,12 +165,12 @@ def test_inject_hyperparams_under_jit(optimizer):
         **{**optimizer.arguments, **values}
     )
     params = make_params()
+    expected, _ = run(plain, params, steps=4)
     for jit in (jax.jit, lambda f: f):
-        state = jit(inject.init)(params)
-        found, expected, plain_state = params, params, plain.init(params)
+        step = jit(functools.partial(one_step, inject))
+        found, state = params, jit(inject.init)(params)
         for _ in range(4):
-            found, state = jit(functools.partial(one_step, inject))(found, state)
-            expected, plain_state = one_step(plain, expected, plain_state)
+            found, state = step(found, state)
         chex.assert_trees_all_close(found, expected, rtol=1e-5)
         assert set(values) <= set(state.hyperparams)
 
@@ -200,6 +200,7 @@ def test_vmap_over_a_hyperparameter(name, hyperparameter):
     optimizer, params = OPTIMIZERS[name], make_params()
     values = optimizer.hyperparameters[hyperparameter]
 
+    @jax.jit
     def final(value):
         solver = optimizer(**{hyperparameter: value})
         (params_, _), _ = jax.lax.scan(
@@ -209,7 +210,7 @@ def test_vmap_over_a_hyperparameter(name, hyperparameter):
         )
         return params_
 
-    together = jax.vmap(final)(jnp.asarray(values))
+    together = jax.jit(jax.vmap(final))(jnp.asarray(values))
     for i, value in enumerate(values):
         chex.assert_trees_all_close(
             jax.tree.map(lambda x, i=i: x[i], together), final(value), rtol=1e-5
@@ -221,14 +222,16 @@ def test_every_hyperparameter_is_differentiable(name, hyperparameter):
     """A hyper-gradient through five steps is finite (meta-learning)."""
     optimizer, params = OPTIMIZERS[name], make_params()
 
-    def loss(value):
+    @jax.jit
+    @jax.grad
+    def slope(value):
         solver = optimizer(**{hyperparameter: value})
         found, state = params, solver.init(params)
         for _ in range(5):
             found, state = one_step(solver, found, state)
         return optax.tree.norm(found, squared=True)
 
-    assert jnp.isfinite(jax.grad(loss)(optimizer.hyperparameters[hyperparameter][0]))
+    assert jnp.isfinite(slope(optimizer.hyperparameters[hyperparameter][0]))
 
 
 def test_multi_steps(optimizer):

@@ -1,13 +1,14 @@
 """Properties of all optimizers, over random pytrees, hyperparameters and gradients.
 
-Each property is tried on 2,000 cases, which its seed fixes, so that a failure is met
-again.  Hypothesis also tries numbers that it finds in the modules that happen to be
-loaded, but none below 100: it draws nothing larger here, and what else is imported
-changes no case.
+Each property is tried on 300 cases, which its seed fixes, so that a failure is met
+again; on more where INNA_OPTAX_CASES says so, as in CI.  Hypothesis also tries numbers
+that it finds in the modules that happen to be loaded, but none below 100: it draws
+nothing larger here, and what else is imported changes no case.
 """
 
 import functools
 import math
+import os
 from typing import NamedTuple
 
 import jax
@@ -22,8 +23,9 @@ from tests.precision import enable_x64
 from tests.transforms import twins
 from tests.transforms.optimizers import OPTIMIZERS, extra_args
 
+pytestmark = pytest.mark.cases
 CASES = settings(
-    max_examples=2000,
+    max_examples=int(os.environ.get("INNA_OPTAX_CASES", "300")),
     deadline=None,
     database=None,
     suppress_health_check=list(HealthCheck),
