@@ -58,10 +58,16 @@ def strict_json(path):
 
 
 def progress_of(out):
-    """The last epoch in a run's record, 0 if there is none."""
-    path = out / "results.json"
-    history = strict_json(path)["history"] if path.exists() else []
-    return history[-1]["epoch"] if history else 0
+    """The last epoch in a run's history, 0 if there is none."""
+    path = out / "history.csv"
+    lines = path.read_text().splitlines() if path.exists() else []
+    return int(lines[-1].split(",")[0]) if len(lines) > 1 else 0
+
+
+def stored_in(out):
+    """The number of updates of a run's last checkpoint, 0 if there is none."""
+    names = (path.name for path in (out / "checkpoints").glob("*"))
+    return max((int(name) for name in names if name.isdigit()), default=0)
 
 
 def results_of(out):

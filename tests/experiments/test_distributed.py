@@ -6,13 +6,15 @@ import socket
 import subprocess
 import time
 
+import filelock
 import numpy as np
 import pytest
 
-from tests.experiments.shell import COMMAND, COMPILED, SHELL, run
+from tests.experiments.shell import COMMAND, COMPILED, SHELL, progress_of, run
 
 pytestmark = pytest.mark.slow
 TRAIN = ("train", "digits", "--optimizer", "inna")
+EPOCHS = "400"  # which a signal finds unfinished
 
 
 def alone(out, *options):
@@ -93,23 +95,35 @@ def test_records_are_those_of_one_process(address, tmp_path, whole):
     assert_same(out, whole)
 
 
-def test_a_signal_to_one_stops_both_and_both_go_on(address, tmp_path, whole):
+def test_a_signal_to_one_stops_both_and_both_go_on(address, tmp_path):
     out = tmp_path / "out"
-    processes = together(address, out, "--epochs", "4")
-    while not (out / "results.json").exists() or not history(out):
-        time.sleep(0.05)
+    processes = together(address, out, "--epochs", EPOCHS)
+    while not progress_of(out):
+        time.sleep(0.01)
         assert all(process.poll() is None for process in processes)
     processes[1].send_signal(signal.SIGTERM)
     printed, statuses = ended(processes)
     assert statuses == [128 + signal.SIGTERM] * 2, printed
     assert "stopped by SIGTERM" in printed[0][1]
-    assert len(history(out)) < 5
-    printed, statuses = ended(together(address, out, "--epochs", "4", "--resume"))
+    assert 0 < history(out)[-1]["epoch"] < int(EPOCHS)
+    printed, statuses = ended(together(address, out, "--epochs", EPOCHS, "--resume"))
     assert statuses == [0, 0], printed
-    assert_same(out, whole)
+    alone(tmp_path / "alone", "--epochs", EPOCHS)
+    assert_same(out, tmp_path / "alone")
 
 
 def test_both_refuse_a_folder_with_results(address, whole):
     printed, statuses = ended(together(address, whole, "--epochs", "4"))
     assert statuses == [2, 2]
     assert all("already holds results" in stderr for _, stderr in printed)
+
+
+def test_both_end_in_a_line_where_the_folder_is_in_use(address, tmp_path):
+    """The first process alone asks for the lock."""
+    with filelock.FileLock(tmp_path / ".lock"):
+        printed, statuses = ended(together(address, tmp_path, "--epochs", "1"))
+    assert statuses == [2, 2], printed
+    lines = [stderr.strip().splitlines()[-1] for _, stderr in printed]
+    assert "is in use by another run" in lines[0]
+    assert "is refused to the first process, which says why" in lines[1]
+    assert not any("Traceback" in stderr for _, stderr in printed)

@@ -16,15 +16,20 @@ from tests.experiments.shell import (
     results_of,
     run,
     start,
+    stored_in,
     strict_json,
     wait_for,
 )
 
-EPOCHS = 40
+EPOCHS = 1000
+UPDATES = 88 * EPOCHS
 RUN = ("train", "digits", "--optimizer", "step_tuned_sgd", "--epochs", EPOCHS, "--out")
+# As often as can be: after each part of an epoch, while the next is trained.
+OFTEN = ("--checkpoint-every", 0)
 COMPARISON = ("compare", "--optimizers", "inna,sgd", "--epochs", 10, "--seeds", 2)
+COMPARED = 24  # runs: two searches of 5 rates and 2 seeds each, and two of each best
 KILLED = (sys.executable, audited.__file__, "kill")
-EPOCH_CHANGES = 31  # that Python makes to the disk, most of them a checkpoint
+CHECKPOINT_CHANGES = 30  # that Python makes to the disk
 RECORD_CHANGES = 5  # of a run of a comparison
 
 
@@ -42,7 +47,7 @@ def compiled(tmp_path):
     return {"JAX_COMPILATION_CACHE_DIR": str(tmp_path / "compiled")}
 
 
-def kill_at_a_change(rng, out, arguments, environment, most=2 * EPOCH_CHANGES):
+def kill_at_a_change(rng, out, arguments, environment, most=2 * CHECKPOINT_CHANGES):
     """While a record or a checkpoint is written, or between two."""
     changes = int(rng.integers(1, most + 1))
     process = start(changes, out, *arguments, command=KILLED, **environment)
@@ -51,12 +56,15 @@ def kill_at_a_change(rng, out, arguments, environment, most=2 * EPOCH_CHANGES):
 
 
 def kill_at_a_time(rng, out, arguments, environment):
-    """While it starts, restores, compiles or trains: within two epochs or so."""
+    """While it starts, restores, compiles or trains: within some checkpoints."""
     process = start(*arguments, **environment)
     wait_for(process, (out / "results.json").exists)
     # On a fast machine it would else be done before the twentieth time.
-    enough, deadline = progress_of(out) + 2, time.monotonic() + rng.uniform(0, 2)
-    while progress_of(out) < enough and time.monotonic() < deadline:
+    enough, deadline = (
+        stored_in(out) + UPDATES // 40,
+        time.monotonic() + rng.uniform(0, 2),
+    )
+    while stored_in(out) < enough and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.communicate()
@@ -72,15 +80,15 @@ def assert_tidy(out):
 
 @pytest.mark.slow
 def test_a_run_killed_twenty_times_goes_on_to_the_same_bits(tmp_path, whole, compiled):
-    out, rng, epochs = tmp_path / "run", np.random.default_rng(0), [0]
+    out, rng, stored = tmp_path / "run", np.random.default_rng(0), [0]
     for count in range(20):
         begun = (out / "results.json").exists()
-        arguments = (*RUN, out, *(["--resume"] if begun else []))
+        arguments = (*RUN, out, *OFTEN, *(["--resume"] if begun else []))
         kill = kill_at_a_time if count % 2 else kill_at_a_change
         kill(rng, out, arguments, compiled)
-        epochs.append(progress_of(out))
-    assert epochs == sorted(epochs)  # no finished epoch is lost
-    assert 0 < epochs[-1] < EPOCHS  # it was killed on its way
+        stored.append(stored_in(out))
+    assert stored == sorted(stored)  # no checkpoint is lost
+    assert 0 < stored[-1] < UPDATES  # it was killed on its way
     resumed = run(*RUN, out, "--resume", **compiled)
     assert resumed.returncode == 0, resumed.stderr
     assert_same_run(whole, out)
@@ -91,7 +99,7 @@ def test_a_run_killed_twenty_times_goes_on_to_the_same_bits(tmp_path, whole, com
 def test_a_signal_saves_and_leaves(tmp_path, whole, signum):
     out = tmp_path / "run"
     process = start(*RUN, out)
-    wait_for(process, lambda: progress_of(out) >= 1)
+    wait_for(process, lambda: progress_of(out) > 0)
     process.send_signal(signum)
     _, printed = process.communicate(timeout=60)
     assert process.returncode == 128 + signum
@@ -99,7 +107,8 @@ def test_a_signal_saves_and_leaves(tmp_path, whole, signum):
         f"inna-optax: stopped by {signum.name}; go on with --out {out} --resume"
     )
     assert "Traceback" not in printed
-    assert progress_of(out) < EPOCHS
+    assert 0 < stored_in(out) < UPDATES
+    assert strict_json(out / "results.json")["history"]
     assert run(*RUN, out, "--resume").returncode == 0
     assert_same_run(whole, out)
 
@@ -117,14 +126,18 @@ def test_an_interrupt_while_modules_are_imported():
     assert (process.returncode, printed) == (130, "inna-optax: interrupted\n")
 
 
-def test_a_row_that_the_checkpoint_is_ahead_of_is_measured_again(tmp_path, whole):
+def test_the_history_is_that_of_the_checkpoint(tmp_path, whole):
+    """Rows that a killed process wrote beyond its last checkpoint are made again."""
     out = shutil.copytree(whole, tmp_path / "run")
+    with (out / "history.csv").open("a") as file:
+        file.write("1001,88088,0.1,0.1,0.1")
     record = strict_json(out / "results.json")
-    record["history"].pop()
-    record["final"] = record["history"][-1]
+    record["history"] = record["history"][:3]
     (out / "results.json").write_text(json.dumps(record))
     assert run(*RUN, out, "--resume").returncode == 0
     assert_same_run(whole, out)
+    expected = (whole / "history.csv").read_text()
+    assert (out / "history.csv").read_text() == expected
 
 
 def test_a_finished_run_resumed_is_left_as_it_is(whole):
@@ -164,7 +177,7 @@ def test_an_interrupted_comparison_goes_on(tmp_path, whole_comparison):
     assert process.returncode == 128 + signal.SIGTERM
     assert "stopped by SIGTERM" in printed.splitlines()[-1]
     kept = times_of(out)
-    assert len([path for path in kept if path.name.startswith("inna-")]) == 7
+    assert len([path for path in kept if path.name.startswith("inna-")]) == 12
     refused = run(*COMPARISON, "--out", out)
     assert refused.returncode == 2
     assert "already holds results" in refused.stderr
@@ -185,7 +198,7 @@ def test_a_comparison_killed_three_times_goes_on(tmp_path, whole_comparison, com
         kill_at_a_change(rng, out, arguments, compiled, most=3 * RECORD_CHANGES)
         assert times_of(out).items() >= kept.items()  # no finished run is made again
         kept = times_of(out)
-    assert 0 < len(kept) < 14
+    assert 0 < len(kept) < COMPARED
     done = run(*COMPARISON, "--out", out, "--resume", **compiled)
     assert done.returncode == 0, done.stderr
     assert summary_of(out) == whole_comparison
