@@ -20,6 +20,8 @@ def summary(accuracies=None, **losses):
     """A comparison with these final losses, and accuracies where they matter."""
     accuracies = accuracies or dict.fromkeys(losses, 0.5)
     return {
+        "train_examples": 10_000,
+        "epochs": 20,
         "optimizers": {
             name: {
                 "label": name,
@@ -29,7 +31,7 @@ def summary(accuracies=None, **losses):
                 "curves": {"train_loss": {"mean": [2.3]}},
             }
             for name, accuracy in accuracies.items()
-        }
+        },
     }
 
 

@@ -14,7 +14,7 @@ from tests.experiments.shell import COMMAND, COMPILED, SHELL, progress_of, run
 
 pytestmark = pytest.mark.slow
 TRAIN = ("train", "digits", "--optimizer", "inna")
-EPOCHS = "400"  # which a signal finds unfinished
+EPOCHS = "80"  # which a signal finds unfinished
 
 
 def alone(out, *options):

@@ -13,7 +13,7 @@ PLACES = {
     "c": "compare-c/summary.json",
     "d": "figure-4.4/figure-4.4.json",
     "e": "figure-4.6/figure-4.6.json",
-    "f": "figure-4.6/figure-4.6.json",
+    "f": "compare-f/summary.json",
     "4.5 (d)": "figure-4.5/figure-4.5.json",
     "2.2": "figure-2.2/figure-2.2.json",
     "2.3": "figure-2.3/figure-2.3.json",

@@ -76,7 +76,7 @@ def make_parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--resume",
         action="store_true",
-        help="go on with the run in --out, from its last checkpoint; a larger --epochs"
+        help="continue the run in --out from its last checkpoint; a larger --epochs"
         " extends it",
     )
     train.add_argument(
@@ -158,7 +158,7 @@ def make_parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--resume",
             action="store_true",
-            help="go on in --out, without the runs that are finished there",
+            help="continue in --out: finished runs are not repeated",
         )
         command.add_argument(
             "--together",
@@ -206,8 +206,8 @@ def make_parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--data-note",
             metavar="TEXT",
-            help="what records and pictures shall say of the data, if they are not"
-            " the originals",
+            help="a note on the data in records and pictures, if they are not the"
+            " originals",
         )
     for command in (train, compare, figure, table):
         command.add_argument(

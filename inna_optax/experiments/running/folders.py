@@ -27,7 +27,7 @@ def output_folder(
         ``inna-optax-runs/NAME``, ``NAME-2``, ... that is not there yet.
       name: what the command calls its results.
       *results: the files and folders whose presence means that there are results.
-      resume: whether results are what the command goes on from.
+      resume: whether the command continues from results that are there.
 
     Raises:
       ArgumentError: if ``out`` holds results already, cannot be made, or is in use.

@@ -54,7 +54,7 @@ class Grid(NamedTuple):
     """What the runs of a comparison share."""
 
     setting: Setting
-    unfinished: pathlib.Path  # the folder of what has begun
+    unfinished: pathlib.Path  # the folder of checkpoints
     bar: Bar
     stop: Stop
     together: int | None = None  # runs of one program at most; None for the default
@@ -69,8 +69,8 @@ def train_points(
     all together.  A run whose training loss is not finite ends there.
 
     Raises:
-      Stopped: if an end was asked for; finished runs are on disk, and what has begun
-        is continued by the next call.
+      Stopped: if a stop was requested; finished runs are on disk, and the next call
+        continues those that had begun.
       UserError: if a file is not of the run that is asked for.
     """
     finished = {point.path: _finished(point, epochs) for point in points}
@@ -128,7 +128,7 @@ def _train(
     except CheckpointError:
         if not folder.exists():
             raise
-        # What has begun there is of other runs, or damaged: it is made anew.
+        # The checkpoint is of other runs, or damaged: the group starts anew.
         shutil.rmtree(folder)
         rows = _rows(grid, _unit(grid, program, points, epochs), points, folder)
     records = []

@@ -83,7 +83,7 @@ def history_row(row: Mapping[str, Any], run: int | None = None) -> Row:
 
 
 def is_finite(row: Mapping[str, Any]) -> bool:
-    """Whether a run may go on after that row of its history."""
+    """Whether a run can continue after that row of its history."""
     return row["train_loss"] is not None and math.isfinite(row["train_loss"])
 
 

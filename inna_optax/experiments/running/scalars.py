@@ -33,8 +33,8 @@ def scalar_writer(folder: pathlib.Path, wanted: bool, done: int) -> Iterator[Wri
     Args:
       folder: the run's; the scalars go into its folder ``tensorboard``.
       wanted: whether to write.
-      done: gradient evaluations after which the run goes on; what stands there for
-        later ones is dropped.
+      done: gradient evaluations of the run so far; scalars of later ones, which an
+        earlier process wrote, are dropped.
     """
     if not wanted:
         yield lambda row: None

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM, heard where a run can be left."""
+"""SIGINT and SIGTERM, handled where a run can be saved."""
 
 import contextlib
 import pathlib
@@ -11,7 +11,7 @@ from inna_optax.training.processes import largest
 
 
 class Stopped(Exception):  # noqa: N818 (nothing went wrong)
-    """The user or the system asked for an end, and what was done is kept."""
+    """The user or the system requested a stop, and the state is saved."""
 
     def __init__(self, signum: int, folder: pathlib.Path) -> None:
         name = signal.Signals(signum).name
@@ -20,14 +20,14 @@ class Stopped(Exception):  # noqa: N818 (nothing went wrong)
 
 
 class Stop:
-    """Whether an end was asked for."""
+    """Whether a stop was requested."""
 
     def __init__(self, folder: pathlib.Path) -> None:
-        self.folder = folder  # of what can go on
+        self.folder = folder  # of the run that can be resumed
         self.signum: int | None = None
 
     def check(self) -> None:
-        """Ends here if an end was asked for, of any of the processes.
+        """Raises if a stop was requested of any of the processes.
 
         Raises:
           Stopped: if so.

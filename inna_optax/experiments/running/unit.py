@@ -63,7 +63,7 @@ def train_unit(
 
     Raises:
       CheckpointError: if a checkpoint cannot be read or written.
-      Stopped: if an end was asked for; the unit can be trained on from there.
+      Stopped: if a stop was requested; the next call continues from there.
     """
     resume, history = _restored(unit, checkpoints)
     if resume is not None:
