@@ -78,7 +78,10 @@ class Checkpoints:
 
         return ocp.CheckpointManager(
             self.folder.absolute(),
-            options=ocp.CheckpointManagerOptions(max_to_keep=self.keep),
+            # A killed process leaves the one that it was writing.
+            options=ocp.CheckpointManagerOptions(
+                max_to_keep=self.keep, cleanup_tmp_directories=True
+            ),
         )
 
     def save(

@@ -21,11 +21,12 @@ def of_first(value: int) -> int:
     return int(multihost_utils.broadcast_one_to_all(np.int32(value)))
 
 
-def largest(value: int) -> int:
-    """The largest of all processes' values, in all."""
+def largest(*values: int) -> tuple[int, ...]:
+    """Of each value the largest that any process has, in all."""
     if jax.process_count() == 1:
-        return value
-    return int(np.max(multihost_utils.process_allgather(np.int32(value))))
+        return values
+    gathered = multihost_utils.process_allgather(np.array(values, np.int32))
+    return tuple(int(x) for x in gathered.max(axis=0))
 
 
 def wait_for_all(where: str) -> None:

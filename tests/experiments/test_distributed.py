@@ -115,7 +115,8 @@ def test_a_signal_to_one_stops_both_and_both_go_on(address, tmp_path):
 def test_both_refuse_a_folder_with_results(address, whole):
     printed, statuses = ended(together(address, whole, "--epochs", "4"))
     assert statuses == [2, 2]
-    assert all("already holds results" in stderr for _, stderr in printed)
+    assert "already holds results" in printed[0][1]
+    assert "is refused to the first process, which says why" in printed[1][1]
 
 
 def test_both_end_in_a_line_where_the_folder_is_in_use(address, tmp_path):

@@ -43,7 +43,8 @@ def output_folder(
                     _check_without(results, folder)
             except ArgumentError as error:
                 refused = error
-        if largest(int(refused is not None)):
+        (refusals,) = largest(int(refused is not None))
+        if refusals:
             raise refused or ArgumentError(
                 "out", f"{folder} is refused to the first process, which says why"
             )

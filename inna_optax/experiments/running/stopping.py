@@ -26,15 +26,19 @@ class Stop:
         self.folder = folder  # of the run that can be resumed
         self.signum: int | None = None
 
-    def check(self) -> None:
+    def check(self, due: bool = False) -> bool:
         """Raises if a stop was requested of any of the processes.
+
+        Returns:
+          Whether `due` holds in any of them: one exchange settles both questions.
 
         Raises:
           Stopped: if so.
         """
-        signum = largest(self.signum or 0)
+        signum, anywhere = largest(self.signum or 0, int(due))
         if signum:
             raise Stopped(signum, self.folder)
+        return bool(anywhere)
 
 
 @contextlib.contextmanager

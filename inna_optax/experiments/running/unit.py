@@ -18,7 +18,6 @@ from inna_optax.training import (
     fit,
     with_shardings,
 )
-from inna_optax.training.processes import of_first
 
 Row = dict[str, Any]
 
@@ -84,12 +83,12 @@ def train_unit(
         if progress.rows and _has_ended(history):
             break
         try:
-            stop.check()
+            due = stop.check(time.monotonic() - stored_at >= checkpoint_every)
         except Stopped:
             _save(checkpoints, progress, history)
             checkpoints.wait()
             raise
-        if of_first(time.monotonic() - stored_at >= checkpoint_every):
+        if due:
             _save(checkpoints, progress, history)
             stored_at = time.monotonic()
     if keep_last and progress is not None:

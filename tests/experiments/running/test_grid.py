@@ -172,10 +172,10 @@ class StopAfter(Stop):
         super().__init__(folder)
         self.left = checks
 
-    def check(self):
+    def check(self, due=False):
         self.left -= 1
         self.signum = 2 if self.left <= 0 else None
-        super().check()
+        return super().check(due)
 
 
 def test_a_checkpoint_of_another_group_is_made_anew(tmp_path):
