@@ -12,6 +12,9 @@ It measures the time of:
   one trains by hand.  Both make the same updates on the same mini-batches with
   everything donated, in turn, round after round.  LeNet is given
   digits, enlarged to its images' size.
+- 300 epochs of `digits` by the command `train`, which keeps records, evaluates some 60
+  times and stores checkpoints, beside the same epochs in a bare loop over the compiled
+  one.  The command's time is that beyond a run of one epoch: its start is left out.
 - The command line from the start of its process: `--help`, `list`, `table 3.1`, and
   `train` to the end of its first update (see problems.py).  It also counts what `list`
   imports.
@@ -20,7 +23,9 @@ sweep.py tells what a sweep gains from being one program.
 """
 
 import argparse
+import contextlib
 import functools
+import io
 import pathlib
 import random
 import statistics
@@ -40,6 +45,7 @@ import record
 from digits import on_digits
 
 from inna_optax import inna
+from inna_optax.experiments.commands import command_line
 from inna_optax.experiments.figures import alpha_beta_map, table_3_1
 from inna_optax.experiments.running.setting import program_for
 from inna_optax.experiments.running.tasks import make_task
@@ -167,6 +173,49 @@ def epoch(name: str, examples: int, rounds: int) -> dict:
     }
 
 
+def train_command(rounds: int, epochs: int = 300) -> dict:
+    """What the command `train` takes over a bare loop of the same epochs."""
+    setting = on_digits("digits", 1437)
+    entry = setting.problem.protocol.entry("inna")
+    program = program_for(setting, entry.optimizer, entry.decay)
+    updates = program.gradient_evaluations_per_epoch
+    values = {
+        "learning_rate": entry.optimizer.learning_rate,
+        **entry.optimizer.defaults,
+    }
+    train = jax.jit(program.train, donate_argnums=0)
+    typed = ("train", "digits", "--optimizer", "inna", "--epochs")
+
+    def by_command(epochs: int) -> float:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
+            out = ("--out", f"{folder}/run")
+            return seconds(lambda: command_line.main([*typed, str(epochs), *out]))
+
+    def in_a_loop(epochs: int) -> float:
+        run = program.start(np.uint32(0), values)
+
+        def loop() -> None:
+            nonlocal run
+            for i in range(epochs):
+                run, loss = train(run, values, setting.arrays.train, i, 0, updates)
+                np.asarray(loss)
+
+        return seconds(loop)
+
+    by_command(1), in_a_loop(1)  # compiles
+    ratios = [
+        (by_command(epochs) - by_command(1)) / in_a_loop(epochs) for _ in range(rounds)
+    ]
+    return {
+        "epochs": epochs,
+        "command_over_loop": [float(q) for q in np.quantile(ratios, [0.5, 0.25, 0.75])],
+    }
+
+
 def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "inna_optax", *arguments]
 
@@ -249,6 +298,8 @@ def main() -> None:
             ),
             flush=True,
         )
+    results["train_command"] = train_command(arguments.rounds)
+    print("train", results["train_command"], flush=True)
     results["command_line"] = starts(arguments.starts)
     for name, times in results["command_line"].items():
         print("{:40}{:.2f} s ({:.2f} to {:.2f})".format(name, *times))

@@ -21,6 +21,12 @@ def whole() -> str:
         f" losses differ by {row['relative_difference_of_losses']:.0e}"
         for row in record["epochs"]
     ]
+    if "train_command" in record:
+        row = record["train_command"]
+        rows.append(
+            f"`inna-optax train digits`, {row['epochs']} epochs, after its start"
+            f" | | over a bare loop of them {spread(row['command_over_loop'])}"
+        )
     imports = record["list_imports"]
     beside = {
         "inna-optax list": f"imports {imports['modules']} modules, jax"
