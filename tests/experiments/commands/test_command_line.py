@@ -130,6 +130,14 @@ def test_train_writes_record_history_and_checkpoint(tmp_path):
     assert any((out / "checkpoints").iterdir())
 
 
+@pytest.mark.parametrize("optimizer", ["inna", "step_tuned_sgd"])
+def test_train_under_strict_promotion(optimizer, tmp_path):
+    """A user may forbid jax to mix types, such as a bool and a float."""
+    arguments = ("train", "digits", "--optimizer", optimizer, "--epochs", 1)
+    done = run(*arguments, "--out", tmp_path, JAX_NUMPY_DTYPE_PROMOTION="strict")
+    assert done.returncode == 0, done.stderr
+
+
 def test_scalars_for_tensorboard(tmp_path):
     out = tmp_path / "run"
     done = run(*RUN, "--epochs", 2, "--tensorboard", "--out", out)
