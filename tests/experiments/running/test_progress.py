@@ -1,13 +1,12 @@
 import pytest
+from rich.console import Console
 
 from inna_optax.experiments.running.progress import progress_bar
 
 
 @pytest.mark.parametrize("terminal", [False, True])
 def test_epochs_are_printed_where_no_bar_is_seen(terminal, monkeypatch, capsys):
-    # As rich knows a terminal from a file.
-    monkeypatch.setenv("TTY_COMPATIBLE", str(int(terminal)))
-    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    monkeypatch.setattr(Console, "is_terminal", property(lambda _: terminal))
     with progress_bar("digits", 10) as bar:
         bar.advance(10)
         bar.log("epoch 1/1: training loss 0.5")
