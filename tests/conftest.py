@@ -12,6 +12,10 @@ os.environ.setdefault(
     str(CACHE / os.environ.get("PYTEST_XDIST_WORKER", "alone")),
 )
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+# Where coverage comes in by this variable, as in .ci/run, it measures pytest's workers;
+# the commands that tests start run as the user's do.
+if "PYTEST_XDIST_WORKER" in os.environ and os.environ.pop("COVERAGE_PROCESS_START", ""):
+    os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
 
 
 @pytest.hookimpl(tryfirst=True)
