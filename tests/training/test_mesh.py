@@ -65,6 +65,6 @@ def test_examples_are_parted_where_their_number_allows(count, each):
 
 def test_a_mesh_with_explicit_axes_is_refused():
     """`jax.make_mesh` makes such by default."""
-    mesh = jax.make_mesh((2, 2), ("data", "model"), (AxisType.Explicit,) * 2)
+    mesh = jax.make_mesh((2, 2), ("data", "model"), axis_types=(AxisType.Explicit,) * 2)
     with pytest.raises(ValueError, match="type Auto, as make_mesh gives it, got Expl"):
         put_examples(np.zeros((4, 2)), mesh)
