@@ -1,7 +1,11 @@
 """One experiment's engine: any optax transformation, any task, no trainer class."""
 
 from inna_optax.training._fit import Progress, Resume, fit
-from inna_optax.training.checkpoints import CheckpointError, Checkpoints
+from inna_optax.training.checkpoints import (
+    CheckpointError,
+    Checkpoints,
+    UnreadableCheckpointError,
+)
 from inna_optax.training.mesh import (
     array_shardings,
     make_mesh,
@@ -21,6 +25,7 @@ __all__ = [
     "Resume",
     "Run",
     "Task",
+    "UnreadableCheckpointError",
     "append_history",
     "array_shardings",
     "fit",

@@ -30,6 +30,10 @@ class CheckpointError(Exception):
     """A checkpoint cannot be written or read; the message names it and says why."""
 
 
+class UnreadableCheckpointError(CheckpointError):
+    """A checkpoint that is there is damaged, of another format, or of another run."""
+
+
 class Stored(NamedTuple):
     """What a checkpoint holds."""
 
@@ -160,8 +164,8 @@ class Checkpoints:
           updates: the number of updates, as :meth:`latest` gives it.
 
         Raises:
-          CheckpointError: if it is damaged, of a run of another structure, of another
-            format, or stored with another identity than this one, if with any.
+          UnreadableCheckpointError: if it is damaged, of a run of another structure, of
+            another format, or stored with another identity than this one, if with any.
         """
         import orbax.checkpoint as ocp
 
@@ -174,18 +178,18 @@ class Checkpoints:
             )
             leaves = [stored[name] for name in names]
         except Exception as error:  # of many kinds, from several libraries
-            raise CheckpointError(
+            raise UnreadableCheckpointError(
                 f"{place} cannot be read: {_reason(error)}"
             ) from error
         found, history = metadata.pop("format", 0), metadata.pop("history", [])
         if found != FORMAT:
-            raise CheckpointError(
+            raise UnreadableCheckpointError(
                 f"{place} has format {found}, and this version continues format"
                 f" {FORMAT} only"
             )
         if metadata and (difference := first_difference(metadata, self.identity)):
             key, value, wanted = difference
-            raise CheckpointError(
+            raise UnreadableCheckpointError(
                 f"{place} is of another run: it has {key} {value!r}, not {wanted!r}"
             )
         run = jax.tree.unflatten(jax.tree.structure(like), leaves)

@@ -1,6 +1,5 @@
 """The command `inna-optax train`."""
 
-import logging
 import pathlib
 import time
 from collections.abc import Sequence
@@ -23,8 +22,8 @@ from inna_optax.experiments.running.setting import program_for
 from inna_optax.experiments.running.stopping import stop_signals
 from inna_optax.experiments.running.unit import Unit, train_unit
 from inna_optax.training import (
-    CheckpointError,
     Checkpoints,
+    UnreadableCheckpointError,
     append_history,
     write_history,
     write_json,
@@ -68,9 +67,6 @@ def _train_into(
     resume: bool,
     tensorboard: bool,
 ) -> int:
-    # What orbax's threads log, with their stacks, comes to the user in one line.
-    for name in ("absl", "asyncio"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
     setting, first = run.setting, is_first()  # the process that writes and speaks
     unit = Unit(
         program_for(setting, run.contender, run.decay),
@@ -120,8 +116,8 @@ def _train_into(
                     f"epoch {epoch}/{setting.epochs}: training loss"
                     f" {history[-1]['train_loss']:.5g}, {history[-1]['seconds']:.0f} s"
                 )
-        except CheckpointError as error:
-            raise _for_the_user(error, checkpoints, resume) from error
+        except UnreadableCheckpointError as error:
+            raise _with_the_remedy(error, checkpoints) from error
         finally:
             if first and history:
                 _write_record(folder, run, history)
@@ -144,14 +140,11 @@ def _write_rows(path: pathlib.Path, before: Sequence[Row], new: Sequence[Row]) -
         write_history(path, new)
 
 
-def _for_the_user(
-    error: CheckpointError, checkpoints: Checkpoints, resume: bool
-) -> Exception:
-    """The error of a checkpoint that cannot be read, with the remedy."""
-    latest = checkpoints.latest()
-    if not resume or latest is None or "cannot be written" in str(error):
-        return error
-    older = checkpoints.older(latest)
+def _with_the_remedy(
+    error: UnreadableCheckpointError, checkpoints: Checkpoints
+) -> ArgumentError:
+    """The error of the last checkpoint, which cannot be read, and what to do."""
+    older = checkpoints.older(checkpoints.latest() or 0)
     instead = "start anew" if older is None else f"go on from {older} updates"
     return ArgumentError("resume", f": {error}; without it --resume can {instead}")
 

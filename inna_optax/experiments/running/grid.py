@@ -27,9 +27,9 @@ from inna_optax.experiments.running.unit import (
     train_unit,
 )
 from inna_optax.training import (
-    CheckpointError,
     Checkpoints,
     Program,
+    UnreadableCheckpointError,
     vectorize,
     write_json,
 )
@@ -123,14 +123,12 @@ def _train(
     grid: Grid, program: Program, points: Sequence[Point], epochs: int
 ) -> list[RunRecord]:
     folder = grid.unfinished / points[0].path.stem
+    unit = _unit(grid, program, points, epochs)
     try:
-        rows = _rows(grid, _unit(grid, program, points, epochs), points, folder)
-    except CheckpointError:
-        if not folder.exists():
-            raise
-        # The checkpoint is of other runs, or damaged: the group starts anew.
+        rows = _rows(grid, unit, points, folder)
+    except UnreadableCheckpointError:  # the group starts anew
         shutil.rmtree(folder)
-        rows = _rows(grid, _unit(grid, program, points, epochs), points, folder)
+        rows = _rows(grid, unit, points, folder)
     records = []
     for i, point in enumerate(points):
         history = [history_row(row, i if len(points) > 1 else None) for row in rows]

@@ -1,6 +1,9 @@
 """A unit of work: one program, of one run or of many, trained with checkpoints."""
 
+import functools
+import logging
 import math
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -64,6 +67,7 @@ def train_unit(
       CheckpointError: if a checkpoint cannot be read or written.
       Stopped: if a stop was requested; the next call continues from there.
     """
+    _quiet_threads()
     resume, history = _restored(unit, checkpoints)
     if resume is not None:
         yield Progress(resume.run, resume.gradient_evaluations, np.nan, []), history
@@ -94,6 +98,25 @@ def train_unit(
     if keep_last and progress is not None:
         _save(checkpoints, progress, history)
     checkpoints.wait()
+
+
+@functools.cache
+def _quiet_threads() -> None:
+    """Keeps what the checkpoints' threads print, with their stacks, from the user.
+
+    An error of theirs is raised, too, and reported in one line.  After a write that
+    failed, TensorStore's threads cannot tell their results to the loop that orbax has
+    closed.
+    """
+    for name in ("absl", "asyncio"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    before = sys.unraisablehook
+
+    def report(unraisable: Any) -> None:
+        if str(unraisable.exc_value) != "Event loop is closed":
+            before(unraisable)
+
+    sys.unraisablehook = report
 
 
 def _save(checkpoints: Checkpoints, progress: Progress, history: Sequence[Row]) -> None:
