@@ -4,10 +4,12 @@
 #     benchmarks/on_gpu.sh check update step together papers
 #
 # `papers` compares the optimizers of chapter 4 on problem f at the published size, for
-# EPOCHS passes (300 by default); unpack the gpu.tar of an earlier call in $OUT, and it
-# goes on from there.  Records and logs go to $OUT (gpu-results by default).  After each stage all of them
-# are in $OUT/gpu.tar, so that a stop loses one stage at most.  TINY=1 tries every stage
-# in its smallest form, on any machine.  A limit is set by its stage's name in capitals:
+# EPOCHS passes (300 by default).  Unpack the gpu.tar of an earlier call in $OUT, and it
+# continues from there.  DATA_NOTE is what its records say of the data.
+#
+# Records and logs go to $OUT (gpu-results by default).  After each stage all of them are
+# in $OUT/gpu.tar, so that a stop loses one stage at most.  TINY=1 tries every stage in
+# its smallest form, on any machine.  A limit is set by its stage's name in capitals:
 # UPDATE=300 benchmarks/on_gpu.sh update.
 set -uo pipefail
 cd "$(dirname "$0")/.."

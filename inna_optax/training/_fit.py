@@ -136,7 +136,7 @@ def _parts(
     ) -> Generator[Progress, None, dict[str, Any]]:
         """The mean of each metric; yields `progress` after each part."""
         count = count_examples(examples)
-        batches = -(-count // min(program.evaluation_batch, count))
+        batches = -(-count // program.evaluation_batch)
         sums: dict[str, Any] = {}
         first = 0
         while first < batches:

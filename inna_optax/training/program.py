@@ -187,7 +187,7 @@ def make_program(
             }
 
         shapes = jax.eval_shape(sums_of, jnp.int32(0))
-        batches = -(-count // size)
+        batches = -(-count // evaluation_batch)
         totals = {k: jnp.zeros(batches, x.dtype) for k, x in shapes.items()}
         return jax.lax.fori_loop(
             first,
@@ -213,7 +213,6 @@ def _examples_at(data: PyTree, indices: jax.Array, mesh: Mesh | None) -> PyTree:
     return jax.tree.map(lambda array: constrain_batch(array[indices], mesh), data)
 
 
-@functools.lru_cache(maxsize=32)
 def vectorize(program: Program) -> Program:
     """The same functions for many runs at once: a leading axis of seeds and values.
 
@@ -224,6 +223,11 @@ def vectorize(program: Program) -> Program:
       TypeError: if ``program`` is not a :class:`Program`.
     """
     check_type("program", program, Program)
+    return _vectorized(program)
+
+
+@functools.lru_cache(maxsize=32)
+def _vectorized(program: Program) -> Program:
     return program._replace(
         start=jax.vmap(program.start),
         train=jax.vmap(program.train, in_axes=(0, 0, None, None, None, None)),

@@ -77,13 +77,10 @@ def _as_they_are(*trees: Any) -> Any:
 
 def _behind_barriers(*trees: Any) -> Any:
     """Each leaf of all trees behind a barrier of its own: no leaf waits for another."""
-    leaves, structures = zip(*map(jax.tree.flatten, trees), strict=True)
-    walled = [
-        jax.lax.optimization_barrier(group) for group in zip(*leaves, strict=True)
-    ]
+    walled = jax.tree.map(lambda *leaves: jax.lax.optimization_barrier(leaves), *trees)
     return tuple(
-        jax.tree.unflatten(structure, list(group))
-        for structure, group in zip(structures, zip(*walled, strict=True), strict=True)
+        jax.tree.map(lambda _, leaves, i=i: leaves[i], tree, walled)
+        for i, tree in enumerate(trees)
     )
 
 

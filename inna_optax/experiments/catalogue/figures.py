@@ -12,11 +12,13 @@ MODULES = "inna_optax.experiments.figures"
 
 
 class Drawn(NamedTuple):
-    """A figure, and the module that computes and draws it.
+    """A figure or a table, and the module that computes it.
 
-    The module has `compute(scale) -> dict`, whose result is written as JSON and whose
-    "readings" (a flat dict of numbers) are printed, and `draw(result) -> Figure`,
-    which draws from that result and nothing else.  `scale` is "desk" or "paper".
+    A figure's module has `compute(scale) -> dict` and `draw(result) -> Figure`.  The
+    result is written as JSON, its "readings" (a flat dict of numbers) are printed, and
+    the picture is drawn from it and nothing else.  `scale` is "desk" or "paper".
+
+    A table's module has `compute() -> dict` and `HEADERS`, which stand over its "rows".
     """
 
     title: str
@@ -40,22 +42,8 @@ FIGURES = {
 }
 
 
-class Computed(NamedTuple):
-    """A table, and the module that computes it.
-
-    The module has `compute() -> dict`, whose "rows" are printed under `HEADERS`.
-    """
-
-    title: str
-    module: str
-
-    def load(self) -> Any:
-        """The module."""
-        return importlib.import_module(f"{MODULES}.{self.module}")
-
-
 TABLES = {
-    "3.1": Computed("where INNA goes from the neighbourhood of a saddle", "table_3_1")
+    "3.1": Drawn("where INNA goes from the neighbourhood of a saddle", "table_3_1")
 }
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import jax
 
-from inna_optax._checks import nearest
+from inna_optax._checks import check_number, nearest
 from inna_optax.experiments.catalogue.contenders import (
     CONTENDERS,
     HYPERPARAMETERS,
@@ -29,8 +29,8 @@ from inna_optax.experiments.commands.parser import (
 )
 from inna_optax.experiments.errors import ArgumentError, UserError
 from inna_optax.experiments.running.stopping import Stopped
+from inna_optax.experiments.running.unit import default_evaluate_every
 from inna_optax.training import CheckpointError, make_mesh
-from inna_optax.transforms._hyperparameters import check_hyperparameter
 
 SCALES = ("desk", "paper")
 SIGNALLED = 128  # plus its number: the shell's status of a program that a signal ended
@@ -63,9 +63,9 @@ def _hyperparameters(
     rate = optimizer.learning_rate if rate is None else rate
     hyperparameters = {"learning_rate": rate, **optimizer.defaults, **given}
     try:
-        check_hyperparameter("learning_rate", rate, "[0, inf)")
+        check_number("learning_rate", rate, "[0, inf)")
         for name, interval in optimizer.ranges.items():
-            check_hyperparameter(name, hyperparameters[name], interval)
+            check_number(name, hyperparameters[name], interval)
         # Both ways, since a learning rate inside a schedule is not seen by alpha.
         optimizer.solver(hyperparameters, Decay(0.5, "epoch"), optimizer.uses_per_batch)
         optimizer.make(rate, **{**optimizer.defaults, **given})
@@ -143,7 +143,6 @@ def _train(arguments: argparse.Namespace) -> int:
     hyperparameters = _hyperparameters(optimizer, arguments)
     from inna_optax.experiments.commands.train import RECORD, train
     from inna_optax.experiments.running.records import RunRecord
-    from inna_optax.experiments.running.unit import default_evaluate_every
 
     _resumable(arguments, RECORD)
     asked = _asked(problem, problem.paper, arguments)

@@ -88,7 +88,7 @@ def compare_problems(
     With `resume` the runs that are in `out` are not made again.
 
     Raises:
-      Stopped: if an end was asked for; the finished runs are on disk.
+      Stopped: if a stop was requested; the finished runs are on disk.
     """
     shown, stem = COMPARISONS[number], f"figure-{number}"
     seeds = {name: getattr(PROBLEMS[name], scale).seeds for name in settings}
@@ -146,7 +146,7 @@ def run_comparison(
     """Runs what is not in `folder` yet, and sums up all.
 
     Raises:
-      Stopped: if an end was asked for; the finished runs are in `folder`.
+      Stopped: if a stop was requested; the finished runs are in `folder`.
       UserError: if a file in `folder` is of another comparison.
     """
     setting = grid.setting

@@ -10,10 +10,9 @@ from inna_optax._checks import nearest
 from inna_optax.experiments.catalogue.contenders import CONTENDERS, HYPERPARAMETERS
 from inna_optax.experiments.catalogue.figures import COMPARISONS, FIGURES, TABLES
 from inna_optax.experiments.catalogue.problems import PROBLEMS
+from inna_optax.experiments.running.unit import CHECKPOINT_SECONDS
 from inna_optax.training.mesh import AXES
 
-# Also stated in running/unit.py, which is imported only to train.
-CHECKPOINT_SECONDS = 30.0
 SEED_MAX = 2**32 - 1
 PORT_MAX = 2**16 - 1
 COMMANDS = {

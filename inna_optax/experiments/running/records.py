@@ -26,8 +26,6 @@ COLUMNS = (
     "seconds",
 )
 METRICS = tuple(name for name in COLUMNS if name.startswith(("train_", "test_")))
-# What does not identify a run: what came of it, and where it was made.
-RESULTS = ("history", "final", "versions", "mesh")
 
 
 class RunRecord(NamedTuple):
@@ -42,24 +40,23 @@ class RunRecord(NamedTuple):
 
     def identity(self) -> dict[str, Any]:
         """The fields that identify the run, in values that JSON has."""
-        decays = self.decay is not None and self.contender.decays
-        described = self.setting.describe()
-        described.pop("mesh", None)
+        decay = self.decay if self.contender.decays else None
         return {
-            **described,
+            **self.setting.describe(),
             "optimizer": self.contender.name,
             "hyperparameters": dict(self.hyperparameters),
-            "decay": self.decay._asdict() if decays and self.decay else None,
+            "decay": decay._asdict() if decay else None,
             "uses_per_batch": self.setting.uses_per_batch(self.contender),
             "seed": self.seed,
         }
 
     def as_json(self) -> dict[str, Any]:
         """The record as it is written."""
+        mesh = self.setting.mesh
         return {
             "format": FORMAT,
-            **self.setting.describe(),
             **self.identity(),
+            **({"mesh": dict(mesh.shape)} if mesh else {}),
             "history": list(self.history),
             "final": self.history[-1] if self.history else None,
             "versions": versions(),

@@ -40,7 +40,6 @@ class Setting(NamedTuple):
             "train_examples": self.facts.train_examples,
             "test_examples": self.facts.test_examples,
             "batch_size": self.batch_size,
-            **({"mesh": dict(self.mesh.shape)} if self.mesh else {}),
         }
 
 
