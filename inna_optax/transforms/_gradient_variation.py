@@ -15,10 +15,15 @@ import optax
 
 from inna_optax._checks import nearest
 from inna_optax.transforms._arithmetic import (
+    AxisName,
     Scalar,
+    differentiable,
+    map_leaves,
+    placed_as,
     real_vdot,
-    scalar_dtype,
+    update_dtypes,
     weighted_sum,
+    zero_vdot,
     zeros_like,
 )
 from inna_optax.transforms._curvature import (
@@ -30,6 +35,7 @@ from inna_optax.transforms._curvature import (
 from inna_optax.transforms._hyperparameters import (
     ScalarOrSchedule,
     as_scalar,
+    check_axis_name,
     check_hyperparameter,
     check_ordered,
     value_at,
@@ -47,11 +53,16 @@ class GradientVariationState(NamedTuple):
     last_full_gradient: optax.Updates | None  # the full loss's, in Exact-GV only.
 
 
+def _difference(gradient: Any, last: jax.Array) -> jax.Array | None:
+    return None if gradient is None else jnp.asarray(gradient, last.dtype) - last
+
+
 def _difference_method(
     learning_rate: ScalarOrSchedule,
     nu: Scalar,
     bounds: tuple[Scalar, Scalar] | None,
     delta: Scalar | None,
+    axis_name: AxisName | None,
     negative_curvature: NegativeCurvature = "nu",
     *,
     full_loss: bool = False,
@@ -61,16 +72,17 @@ def _difference_method(
     `bounds` clip gamma (None in Algorithm 2); `full_loss` says whether the
     difference is of the full loss's gradients (Algorithm 5) or of the updates.
     """
+    check_axis_name(axis_name)
 
     def bounded(gamma: Scalar) -> Scalar:
         return gamma if bounds is None else clip_step(gamma, *bounds)
 
     def init_fn(params: optax.Params) -> GradientVariationState:
-        dtype = scalar_dtype(params)
+        zero = zero_vdot(params, axis_name)
         return GradientVariationState(
             count=jnp.zeros([], jnp.int32),
-            gamma=jnp.asarray(bounded(1.0), dtype),
-            step_size=jnp.zeros([], dtype),
+            gamma=jnp.asarray(bounded(1.0), zero.dtype) + zero,
+            step_size=zero,
             last_gradient=zeros_like(params),
             last_full_gradient=zeros_like(params) if full_loss else None,
         )
@@ -83,21 +95,24 @@ def _difference_method(
         full_grads: optax.Updates | None = None,
         **extra_args: Any,
     ) -> tuple[optax.Updates, GradientVariationState]:
-        del params, extra_args
+        del extra_args
         if full_loss and full_grads is None:
             raise ValueError(
                 "exact_gv_sgd needs full_grads: call update(grads, state, params,"
                 " full_grads=...) with the gradient of the full loss at params."
             )
+        updates, full_grads = differentiable(updates), differentiable(full_grads)
+        dtypes = update_dtypes(updates, params)
         if full_loss:
             gradient, last = full_grads, state.last_full_gradient
         else:
             gradient, last = updates, state.last_gradient
-        variation = jax.tree.map(jnp.subtract, gradient, last)
+        variation = map_leaves(_difference, gradient, last)
         # With Delta theta = -step * last_gradient, one factor `step` cancels.
         ratio = barzilai_borwein_ratio(
-            state.step_size * real_vdot(state.last_gradient, state.last_gradient),
-            -real_vdot(variation, state.last_gradient),
+            state.step_size
+            * real_vdot(state.last_gradient, state.last_gradient, axis_name),
+            -real_vdot(variation, state.last_gradient, axis_name),
             nu,
             negative_curvature,
         )
@@ -107,13 +122,17 @@ def _difference_method(
             # gamma is always positive, so the result is `new`.  The condition tells
             # XLA that the old gradient is read before it is overwritten, so that XLA
             # makes no copy of it.
-            return jax.tree.map(
-                lambda x, y: jnp.where(gamma > 0, x.astype(y.dtype), y), new, old
+            return map_leaves(
+                lambda x, y: (
+                    y if x is None else jnp.where(gamma > 0, placed_as(x, y), y)
+                ),
+                new,
+                old,
             )
 
-        alpha = value_at(learning_rate, state.count)
+        alpha = value_at("learning_rate", learning_rate, state.count)
         step = alpha * decay_factor(state.count, delta) * gamma
-        return weighted_sum((-step,), (updates,), like=updates), GradientVariationState(
+        return weighted_sum((-step,), (updates,), like=dtypes), GradientVariationState(
             count=optax.safe_increment(state.count),
             gamma=gamma.astype(state.gamma.dtype),
             step_size=step.astype(state.step_size.dtype),
@@ -150,6 +169,7 @@ def barzilai_borwein(
     nu: float | jax.Array = 2.0,
     *,
     negative_curvature: NegativeCurvature = "nu",
+    axis_name: AxisName | None = None,
 ) -> optax.GradientTransformationExtraArgs:
     r"""Non-convex Barzilai-Borwein gradient descent, for full batches (Algorithm 2).
 
@@ -182,6 +202,7 @@ def barzilai_borwein(
       nu: step factor where the curvature is not positive, in (0, inf).
       negative_curvature: ``"nu"``; or ``"absolute"`` for the absolute value of the
         ratio, the classical method that Figure 4.2 compares with.
+      axis_name: as in :func:`step_tuned_sgd`.
 
     Returns:
       An :class:`optax.GradientTransformationExtraArgs` whose state is a
@@ -225,7 +246,7 @@ def barzilai_borwein(
             f" {negative_curvature!r}.{nearest(negative_curvature, choices)}"
         )
     return _difference_method(
-        learning_rate, as_scalar(nu), None, None, negative_curvature
+        learning_rate, as_scalar(nu), None, None, axis_name, negative_curvature
     )
 
 
@@ -234,7 +255,9 @@ def stochastic_gv_sgd(
     nu: float | jax.Array = 2.0,
     gamma_min: float | jax.Array = 0.5,
     gamma_max: float | jax.Array = 2.0,
-    delta: float | jax.Array | None = 0.001,
+    delta: float | jax.Array | None = None,
+    *,
+    axis_name: AxisName | None = None,
 ) -> optax.GradientTransformationExtraArgs:
     r"""Stochastic-GV SGD: naive Barzilai-Borwein steps on mini-batches (Algorithm 4).
 
@@ -268,7 +291,8 @@ def stochastic_gv_sgd(
       nu: step factor where the curvature is not positive, in (0, inf).
       gamma_min: smallest step factor, in (0, gamma_max].
       gamma_max: largest step factor, in [gamma_min, inf).
-      delta: exponent of the built-in decay, in (0, 1/2), or None for no decay.
+      delta: exponent of the algorithm's decay, in (0, 1/2), or None for none.
+      axis_name: as in :func:`step_tuned_sgd`.
 
     Returns:
       An :class:`optax.GradientTransformationExtraArgs` whose state is a
@@ -303,7 +327,9 @@ def stochastic_gv_sgd(
       Neural Networks <https://theses.hal.science/tel-04186508>`_, 2021
     """
     return _difference_method(
-        learning_rate, *_checked(learning_rate, nu, gamma_min, gamma_max, delta)
+        learning_rate,
+        *_checked(learning_rate, nu, gamma_min, gamma_max, delta),
+        axis_name,
     )
 
 
@@ -312,7 +338,9 @@ def exact_gv_sgd(
     nu: float | jax.Array = 2.0,
     gamma_min: float | jax.Array = 0.5,
     gamma_max: float | jax.Array = 2.0,
-    delta: float | jax.Array | None = 0.001,
+    delta: float | jax.Array | None = None,
+    *,
+    axis_name: AxisName | None = None,
 ) -> optax.GradientTransformationExtraArgs:
     r"""Exact-GV SGD: mini-batch steps, full-loss gradient variations (Algorithm 5).
 
@@ -346,7 +374,8 @@ def exact_gv_sgd(
       nu: step factor where the curvature is not positive, in (0, inf).
       gamma_min: smallest step factor, in (0, gamma_max].
       gamma_max: largest step factor, in [gamma_min, inf).
-      delta: exponent of the built-in decay, in (0, 1/2), or None for no decay.
+      delta: exponent of the algorithm's decay, in (0, 1/2), or None for none.
+      axis_name: as in :func:`step_tuned_sgd`.
 
     Returns:
       An :class:`optax.GradientTransformationExtraArgs` whose state is a
@@ -385,6 +414,7 @@ def exact_gv_sgd(
     return _difference_method(
         learning_rate,
         *_checked(learning_rate, nu, gamma_min, gamma_max, delta),
+        axis_name,
         full_loss=True,
     )
 
@@ -394,7 +424,9 @@ def expected_gv_sgd(
     nu: float | jax.Array = 2.0,
     gamma_min: float | jax.Array = 0.5,
     gamma_max: float | jax.Array = 2.0,
-    delta: float | jax.Array | None = 0.001,
+    delta: float | jax.Array | None = None,
+    *,
+    axis_name: AxisName | None = None,
 ) -> optax.GradientTransformationExtraArgs:
     r"""Expected-GV SGD: the expected gradient variation over batches (Algorithm 6).
 
@@ -435,7 +467,8 @@ def expected_gv_sgd(
       nu: step factor where the curvature is not positive, in (0, inf).
       gamma_min: smallest step factor, in (0, gamma_max].
       gamma_max: largest step factor, in [gamma_min, inf).
-      delta: exponent of the built-in decay, in (0, 1/2), or None for no decay.
+      delta: exponent of the algorithm's decay, in (0, 1/2), or None for none.
+      axis_name: as in :func:`step_tuned_sgd`.
 
     Returns:
       An :class:`optax.GradientTransformationExtraArgs` whose state is a
@@ -473,13 +506,14 @@ def expected_gv_sgd(
       Neural Networks <https://theses.hal.science/tel-04186508>`_, 2021
     """
     nu, bounds, delta = _checked(learning_rate, nu, gamma_min, gamma_max, delta)
+    check_axis_name(axis_name)
 
     def init_fn(params: optax.Params) -> GradientVariationState:
-        dtype = scalar_dtype(params)
+        zero = zero_vdot(params, axis_name)
         return GradientVariationState(
             count=jnp.zeros([], jnp.int32),
-            gamma=jnp.asarray(clip_step(1.0, *bounds), dtype),
-            step_size=jnp.zeros([], dtype),
+            gamma=jnp.asarray(clip_step(1.0, *bounds), zero.dtype) + zero,
+            step_size=zero,
             last_gradient=None,
             last_full_gradient=None,
         )
@@ -492,21 +526,25 @@ def expected_gv_sgd(
         curvature: optax.Updates | None = None,
         **extra_args: Any,
     ) -> tuple[optax.Updates, GradientVariationState]:
-        del params, extra_args
+        del extra_args
         if curvature is None:
             raise ValueError(
                 "expected_gv_sgd needs curvature: call update(grads, state, params,"
                 " curvature=...) with the expectation of the mini-batches'"
                 " Hessian-gradient product at params."
             )
-        alpha = value_at(learning_rate, state.count)
+        updates, curvature = differentiable(updates), differentiable(curvature)
+        dtypes = update_dtypes(updates, params)
+        alpha = value_at("learning_rate", learning_rate, state.count)
         step = alpha * decay_factor(state.count, delta) * state.gamma
         # The step multiplies both sides of the ratio, so that a step of zero, which
         # gives no variation, makes it undefined, and nu replaces it.
         ratio = barzilai_borwein_ratio(
-            step * real_vdot(updates, updates), step * real_vdot(curvature, updates), nu
+            step * real_vdot(updates, updates, axis_name),
+            step * real_vdot(curvature, updates, axis_name),
+            nu,
         )
-        return weighted_sum((-step,), (updates,), like=updates), GradientVariationState(
+        return weighted_sum((-step,), (updates,), like=dtypes), GradientVariationState(
             count=optax.safe_increment(state.count),
             gamma=clip_step(ratio, *bounds).astype(state.gamma.dtype),
             step_size=step.astype(state.step_size.dtype),

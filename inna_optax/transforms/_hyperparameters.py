@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from inna_optax._checks import check_number, known_number, shown
 from inna_optax.transforms._arithmetic import Scalar
@@ -32,12 +33,49 @@ def check_hyperparameter(
     Raises:
       TypeError: if `value` is neither a real number nor an array nor, where
         allowed, a schedule.
-      ValueError: if `value` is a known number outside `interval`, NaN included.
+      ValueError: if `value` is a known number outside `interval`, NaN included, or an
+        array that is not a scalar.
     """
+    if isinstance(value, jax.Array | np.ndarray):
+        check_scalar(name, value)
     if isinstance(value, jax.Array) or (schedule and callable(value)):
         return
     expected = "a real number or a schedule" if schedule else "a real number"
     check_number(name, value, interval, expected=expected)
+
+
+def check_scalar(name: str, value: Any) -> None:
+    """Raises a ValueError unless `value`'s shape is ()."""
+    if jnp.shape(value) != ():
+        raise ValueError(
+            f"{name} must be a number or an array of shape (), got an array of shape"
+            f" {jnp.shape(value)}."
+        )
+
+
+def check_precision(name: str, value: Any, default: float) -> None:
+    """Checks that `value` is not an array of a type that cannot hold the default.
+
+    `optax.inject_hyperparams` casts hyperparameters to the type of the params.
+
+    Args:
+      name: the argument's name.
+      value: what the user passed for it.
+      default: the argument's default, in (0, 1): it and its distance to one shall be
+        right to one part in a hundred.
+
+    Raises:
+      TypeError: if it is.
+    """
+    if not isinstance(value, jax.Array):
+        return
+    rounded = float(np.asarray(default, value.dtype).real)
+    if abs(rounded - default) > 0.01 * min(default, 1 - default):
+        raise TypeError(
+            f"{name} must be at least float32, got {value.dtype}, which rounds"
+            f" {default:g} to {rounded:g}: pass hyperparam_dtype=jnp.float32 to"
+            " optax.inject_hyperparams."
+        )
 
 
 def check_storage_dtype(name: str, value: Any) -> None:
@@ -49,6 +87,16 @@ def check_storage_dtype(name: str, value: Any) -> None:
     if not legal:
         raise TypeError(
             f"{name} must be a real floating-point type or None, got {shown(value)}."
+        )
+
+
+def check_axis_name(value: Any) -> None:
+    """Raises a TypeError unless `value` is None, a name or a tuple of names."""
+    names = value if isinstance(value, tuple) else (value,)
+    if value is not None and not all(isinstance(name, str) for name in names):
+        raise TypeError(
+            "axis_name must be the name of an axis, a tuple of names or None, got"
+            f" {shown(value)}."
         )
 
 
@@ -92,8 +140,14 @@ def as_scalar(value: Any) -> Scalar:
     return array.astype(jnp.promote_types(array.dtype, jnp.float32))
 
 
-def value_at(hyperparameter: ScalarOrSchedule, count: jax.Array) -> Scalar:
-    """The value of a constant or of a schedule at step `count`."""
-    return as_scalar(
-        hyperparameter(count) if callable(hyperparameter) else hyperparameter
-    )
+def value_at(name: str, hyperparameter: ScalarOrSchedule, count: jax.Array) -> Scalar:
+    """The value of a constant or of a schedule at step `count`.
+
+    Raises:
+      ValueError: if the schedule returns an array that is not a scalar.
+    """
+    if not callable(hyperparameter):
+        return as_scalar(hyperparameter)
+    value = hyperparameter(count)
+    check_scalar(f"{name}'s schedule", value)
+    return as_scalar(value)

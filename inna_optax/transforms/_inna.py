@@ -20,7 +20,9 @@ import optax
 
 from inna_optax.transforms._arithmetic import (
     Scalar,
+    differentiable,
     rounding_error,
+    update_dtypes,
     weighted_sum,
     zeros_like,
 )
@@ -102,8 +104,8 @@ def inna(
     friction) is ``alpha``, :math:`\beta` (Newton-like damping) is ``beta``.
 
     ``init`` makes a velocity of zeros.  One ``update`` returns
-    :math:`\theta_{k+1} - \theta_k` and advances the velocity; it does not read the
-    params:
+    :math:`\theta_{k+1} - \theta_k` and advances the velocity; of the params, which may
+    be left out, it takes only the types:
 
     .. math::
       \begin{align*}
@@ -198,12 +200,13 @@ def inna(
         params: optax.Params | None = None,
         **extra_args: Any,
     ) -> tuple[optax.Updates, InnaState]:
-        del params, extra_args
-        gamma = value_at(learning_rate, state.count)
-        b = value_at(beta, state.count)
-        c = velocity_coefficients(
-            gamma, value_at(alpha, state.count), b, rounding_error(updates)
-        )
+        del extra_args
+        updates = differentiable(updates)
+        dtypes = update_dtypes(updates, params)
+        gamma = value_at("learning_rate", learning_rate, state.count)
+        a = value_at("alpha", alpha, state.count)
+        b = value_at("beta", beta, state.count)
+        c = velocity_coefficients(gamma, a, b, rounding_error(updates))
         # v_0 is (beta - s) g_0, but zeros are stored: the first step changes g's factor
         # instead.
         start = jnp.where(state.count == 0, c.keep * (b - initial_speed), 0.0)
@@ -211,7 +214,7 @@ def inna(
             (c.keep, start - c.push), (state.velocity, updates), like=state.velocity
         )
         kept = weighted_sum((1.0, c.push), (velocity, updates))
-        updates = weighted_sum((c.along, -c.pull), (kept, updates), like=updates)
+        updates = weighted_sum((c.along, -c.pull), (kept, updates), like=dtypes)
         return updates, InnaState(optax.safe_increment(state.count), velocity)
 
     return optax.GradientTransformationExtraArgs(init_fn, update_fn)
@@ -240,7 +243,8 @@ def phase_variable(
 
     Raises:
       TypeError: if ``alpha`` or ``beta`` is not a number.
-      ValueError: if ``alpha`` or ``beta`` is outside its range.
+      ValueError: if ``alpha`` or ``beta`` is outside its range, or ``params`` has
+        not as many leaves as the velocity.
       KeyError: if ``state`` holds no velocity, or several.
 
     Examples:
@@ -261,4 +265,13 @@ def phase_variable(
     if len(velocities) != 1:
         found = f"{len(velocities)} velocities" if velocities else "no velocity"
         raise KeyError(f"state holds {found}: pass the state of one inna or innaprop.")
-    return weighted_sum((1 - alpha * beta, -beta), (params, velocities[0]), like=params)
+    # Leaves and not trees: flax stores params and velocity in nodes of different types.
+    leaves, structure = jax.tree.flatten(params)
+    velocity = jax.tree.leaves(velocities[0])
+    if len(leaves) != len(velocity):
+        raise ValueError(
+            f"params must have as many leaves as state's velocity, {len(velocity)}, got"
+            f" {len(leaves)}."
+        )
+    psi = weighted_sum((1 - alpha * beta, -beta), (leaves, velocity), like=leaves)
+    return jax.tree.unflatten(structure, psi)

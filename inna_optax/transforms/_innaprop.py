@@ -16,7 +16,10 @@ import optax
 from inna_optax._checks import known_number
 from inna_optax.transforms._arithmetic import (
     Scalar,
+    differentiable,
+    map_leaves,
     rounding_error,
+    update_dtypes,
     weighted_sum,
     working_dtype,
     zeros_like,
@@ -26,6 +29,7 @@ from inna_optax.transforms._hyperparameters import (
     as_scalar,
     check_alpha_step,
     check_hyperparameter,
+    check_precision,
     check_storage_dtype,
     value_at,
 )
@@ -50,24 +54,40 @@ def _root_mean_square(r: jax.Array, g: jax.Array, decay: Scalar) -> jax.Array:
     Gradients whose square would overflow (above 9e18 in float32) are clipped, since an
     infinity would stay in the state.
     """
-    size = jnp.abs(g.astype(working_dtype(g, r)))
+    size = jnp.abs(jnp.asarray(g, working_dtype(g, r)))
     largest = math.sqrt(jnp.finfo(size.dtype).max) / 2
     size = jnp.where(size > largest, largest, size)
     # The second weight is computed from the rounded first one, so that they sum to one:
     # an error of epsilon in the sum would grow 1 / (1 - decay) times.
     old = jnp.asarray(decay, size.dtype)
     new = 1 - old
-    return jnp.sqrt(old * r * r + new * size * size).astype(r.dtype)
+    square = old * r * r + new * size * size
+    # At zero the root has no derivative, and JAX's would be NaN: here it is zero.
+    root = jnp.sqrt(jnp.where(square == 0, 1.0, square))
+    return jnp.where(square == 0, 0.0, root).astype(r.dtype)
 
 
-def _select(mask: Any, params: optax.Params) -> optax.Params:
-    """The params where `mask` holds, zeros elsewhere."""
-    if mask is None:
-        return params
+def _decayed(mask: Any, params: optax.Params, updates: optax.Updates) -> optax.Params:
+    """The params that decay, zeros for others; None where there is no gradient.
+
+    Integers never decay: rounded, a count of 5 would become 4.
+    """
+    leaves = jax.tree.leaves(mask)
+    # A tree may be callable itself, as a module of equinox is.
+    is_function = bool(leaves) and all(map(callable, leaves))
+    keeps = mask(params) if is_function else True if mask is None else mask
+
+    def select(keep: Any, param: Any) -> Any:
+        is_inexact = jnp.issubdtype(jnp.result_type(param), jnp.inexact)
+        return param if keep and is_inexact else jnp.zeros_like(param)
+
+    with_gradient = map_leaves(
+        lambda g, param: None if g is None else param, updates, params
+    )
     return jax.tree.map(
-        lambda keep, subtree: subtree if keep else optax.tree.zeros_like(subtree),
-        mask(params) if callable(mask) else mask,
-        params,
+        lambda keep, subtree: jax.tree.map(lambda p: select(keep, p), subtree),
+        keeps,
+        with_gradient,
     )
 
 
@@ -101,9 +121,11 @@ def innaprop(
     learning_rate: ScalarOrSchedule,
     alpha: ScalarOrSchedule = 0.1,
     beta: ScalarOrSchedule = 0.9,
+    *,
     decay: float | jax.Array = 0.999,
     eps: float | jax.Array = 1e-8,
-    weight_decay: float | jax.Array = 0.01,
+    eps_root: float | jax.Array = 0.0,
+    weight_decay: ScalarOrSchedule = 0.01,
     mask: Any | Callable[[optax.Params], Any] | None = None,
     velocity_dtype: Any = None,
 ) -> optax.GradientTransformationExtraArgs:
@@ -124,7 +146,7 @@ def innaprop(
     .. math::
       \begin{align*}
         r_{k+1}^2 &= \sigma r_k^2 + (1 - \sigma) |g_k|^2 \\
-        \hat g_k &= g_k / \left(r_{k+1} / \sqrt{1 - \sigma^{k+1}}
+        \hat g_k &= g_k / \left(\sqrt{r_{k+1}^2 / (1 - \sigma^{k+1}) + \epsilon_0}
           + \epsilon\right) \\
         w_k &= v_k + (\alpha - 1/\beta) \gamma_k \lambda \theta_k,
           \quad v_0 = 0 \\
@@ -144,7 +166,10 @@ def innaprop(
       beta: Newton-like damping, in (0, inf); a number or a schedule.
       decay: decay of the mean square, in [0, 1).
       eps: added to the root mean square, in (0, inf).
-      weight_decay: decoupled weight decay, in [0, inf).
+      eps_root: :math:`\epsilon_0`, added inside the root, in [0, inf); the paper has
+        none.  A positive one keeps the derivative with respect to a hyperparameter
+        moderate where a gradient is zero, as in ``optax.adam``.
+      weight_decay: decoupled weight decay, in [0, inf); a number or a schedule.
       mask: a pytree of booleans, a prefix of the params' or of their structure, or
         a function that makes it from the params: which leaves decay.  None for all.
       velocity_dtype: type in which the velocity is stored; None for the params',
@@ -186,18 +211,22 @@ def innaprop(
       deep learning <https://arxiv.org/abs/2410.05871>`_, 2024
 
     .. note::
-      In ``optax.inject_hyperparams`` over bfloat16 params pass
-      ``hyperparam_dtype=jnp.float32``: a decay of 0.999 is 1.0 in bfloat16.
+      In ``optax.inject_hyperparams`` over bfloat16 or float16 params pass
+      ``hyperparam_dtype=jnp.float32``.  In bfloat16 a decay of 0.999 is 1, in float16
+      an eps of 1e-8 is 0, and either is refused.
     """
     check_hyperparameter("learning_rate", learning_rate, "[0, inf)", schedule=True)
     check_hyperparameter("alpha", alpha, "[0, inf)", schedule=True)
     check_hyperparameter("beta", beta, "(0, inf)", schedule=True)
     check_hyperparameter("decay", decay, "[0, 1)")
     check_hyperparameter("eps", eps, "(0, inf)")
-    check_hyperparameter("weight_decay", weight_decay, "[0, inf)")
+    check_hyperparameter("eps_root", eps_root, "[0, inf)")
+    check_hyperparameter("weight_decay", weight_decay, "[0, inf)", schedule=True)
+    check_precision("decay", decay, 0.999)
+    check_precision("eps", eps, 1e-8)
     check_alpha_step(alpha, learning_rate)
     check_storage_dtype("velocity_dtype", velocity_dtype)
-    decay, eps, weight_decay = map(as_scalar, (decay, eps, weight_decay))
+    decay, eps, eps_root = map(as_scalar, (decay, eps, eps_root))
     decays_weights = known_number(weight_decay) != 0.0
 
     def init_fn(params: optax.Params) -> InnapropState:
@@ -219,27 +248,38 @@ def innaprop(
                 "innaprop decays the params, so it needs them: call"
                 " update(grads, state, params), or set weight_decay=0."
             )
+        updates = differentiable(updates)
+        dtypes = update_dtypes(updates, params)
         count = optax.safe_increment(state.count)
-        gamma = value_at(learning_rate, state.count)
-        a, b = value_at(alpha, state.count), value_at(beta, state.count)
+        gamma = value_at("learning_rate", learning_rate, state.count)
+        a = value_at("alpha", alpha, state.count)
+        b = value_at("beta", beta, state.count)
         c = velocity_coefficients(gamma, a, b, rounding_error(updates))
-        shrink = gamma * weight_decay
-        decayed = [_select(mask, params)] if decays_weights else []
+        shrink = gamma * value_at("weight_decay", weight_decay, state.count)
+        decayed = [_decayed(mask, params, updates)] if decays_weights else []
 
-        rms = jax.tree.map(
-            lambda r, g: _root_mean_square(r, g, decay), state.rms, updates
+        rms = map_leaves(
+            lambda r, g: r if g is None else _root_mean_square(r, g, decay),
+            state.rms,
+            updates,
         )
-        # The scaled gradient is `root * g / (rms + root * eps)`.  The bias correction
-        # goes into the coefficients, which saves a multiplication per parameter.
+        # The scaled gradient is `root * g / (sqrt(rms^2 + root^2 eps_root) + root *
+        # eps)`.  The bias correction goes into the coefficients, which saves a
+        # multiplication per parameter.
         root = jnp.sqrt(1 - jnp.power(decay, count.astype(float)))
 
-        def scale(g: jax.Array, r: jax.Array) -> jax.Array:
+        def scale(g: Any, r: jax.Array) -> Any:
+            if g is None:
+                return None
+            if known_number(eps_root) != 0.0:
+                r = jnp.sqrt(r * r + jnp.asarray(root * root * eps_root, r.dtype))
             floor = jnp.asarray(root * eps, r.dtype)
-            return g.astype(working_dtype(g, r)) / (r + floor)
+            with jax.numpy_dtype_promotion("standard"):  # a complex number by a real
+                return jnp.asarray(g, working_dtype(g, r)) / (r + floor)
 
         velocity = weighted_sum(
             (c.keep, -c.push * root, c.keep * (a - 1 / b) * shrink)[: 2 + len(decayed)],
-            (state.velocity, jax.tree.map(scale, updates, rms), *decayed),
+            (state.velocity, map_leaves(scale, updates, rms), *decayed),
             like=state.velocity,
         )
         velocity, rms = _computed_once(velocity, rms)
@@ -247,8 +287,8 @@ def innaprop(
         across = (c.along * c.push - c.pull) * root
         updates = weighted_sum(
             (c.along, across, -shrink)[: 2 + len(decayed)],
-            (velocity, jax.tree.map(scale, updates, rms), *decayed),
-            like=updates,
+            (velocity, map_leaves(scale, updates, rms), *decayed),
+            like=dtypes,
         )
         return updates, InnapropState(count, velocity, rms)
 

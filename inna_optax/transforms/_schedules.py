@@ -48,7 +48,8 @@ def inverse_power_schedule(
 
     Returns:
       A schedule: a function of the step count (an integer, or an integer array of any
-      shape) that returns a float array of that shape.
+      shape) that returns a float array of that shape.  Before step 0 its value is
+      ``init_value``.
 
     Raises:
       TypeError: if an argument is not a number, or ``transition_steps`` is not an
@@ -71,7 +72,8 @@ def inverse_power_schedule(
         transition_steps = as_count("transition_steps", transition_steps)
 
     def schedule(count: int | jax.Array) -> jax.Array:
-        period = jnp.asarray(count) // transition_steps
+        # A count below zero is a schedule's that is joined after another.
+        period = jnp.maximum(jnp.asarray(count), 0) // transition_steps
         return init_value / step_power(period, power)
 
     return schedule

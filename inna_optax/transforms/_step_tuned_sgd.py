@@ -11,14 +11,20 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from inna_optax._checks import shown
 from inna_optax.transforms._arithmetic import (
+    AxisName,
     Scalar,
+    differentiable,
+    map_leaves,
+    placed_as,
     real_vdot,
-    scalar_dtype,
+    update_dtypes,
     weighted_sum,
+    zero_vdot,
     zeros_like,
 )
 from inna_optax.transforms._curvature import (
@@ -30,6 +36,7 @@ from inna_optax.transforms._curvature import (
 from inna_optax.transforms._hyperparameters import (
     ScalarOrSchedule,
     as_scalar,
+    check_axis_name,
     check_hyperparameter,
     check_ordered,
     check_storage_dtype,
@@ -55,10 +62,11 @@ def step_tuned_sgd(
     beta: float | jax.Array = 0.9,
     gamma_min: float | jax.Array = 0.5,
     gamma_max: float | jax.Array = 2.0,
-    delta: float | jax.Array | None = 0.001,
+    delta: float | jax.Array | None = None,
     *,
     opaque_mode: bool = False,
     accumulator_dtype: Any = None,
+    axis_name: AxisName | None = None,
 ) -> optax.GradientTransformationExtraArgs:
     r"""Step-Tuned SGD: SGD whose scalar step follows the curvature of the loss.
 
@@ -68,6 +76,11 @@ def step_tuned_sgd(
     long where the loss is flat or concave, short where it is sharply convex.
     It needs gradients only, keeps one state variable of the params' size (two in
     transparent mode), and converges for smooth non-convex losses (Theorem 4.2).
+
+    The step is :math:`\gamma_k` times what ``learning_rate`` says.  Algorithm 3 as
+    printed also divides it by :math:`(k+1)^{1/2+\delta}`, k counting mini-batches:
+    pass ``delta=0.001``.  The thesis's experiments decay once an epoch instead: pass
+    ``inverse_power_schedule(learning_rate, 0.501, batches_per_epoch)``.
 
     The thesis's :math:`\alpha` is ``learning_rate``, :math:`\nu` is ``nu``,
     :math:`\beta` is ``beta``, :math:`\tilde m, \tilde M` are ``gamma_min`` and
@@ -103,15 +116,16 @@ def step_tuned_sgd(
         admits 1, where :math:`\hat G_k` is 0/0.)
       gamma_min: smallest step factor, in (0, gamma_max].
       gamma_max: largest step factor, in [gamma_min, inf).
-      delta: exponent of the built-in decay, in (0, 1/2), or None for no decay: then
-        let ``learning_rate`` decay, as the thesis's experiments do once an epoch
-        with ``inverse_power_schedule(learning_rate, 0.501, steps_per_epoch)``.
+      delta: exponent of Algorithm 3's decay, in (0, 1/2), or None for none.
       opaque_mode: False to make one half step a call.  True to make both in one
         call ``update(grads, state, params, grad_fn=grad_fn)``, where
         ``grad_fn(params)`` returns the gradients on the mini-batch that ``grads``
         were computed on; the iterates are the same.
       accumulator_dtype: type in which the average and the first gradient are
         stored; None for the params', but at least float32.
+      axis_name: inside ``shard_map`` or ``pmap``, the axes along which each device
+        holds its own part of the params and gradients: inner products are summed over
+        them.  None if every device holds them whole.
 
     Returns:
       An :class:`optax.GradientTransformationExtraArgs` whose state is a
@@ -120,10 +134,11 @@ def step_tuned_sgd(
 
     Raises:
       TypeError: if a hyperparameter is not a number (or, where allowed, a schedule),
-        ``opaque_mode`` is not a bool, or ``accumulator_dtype`` is not a real
-        floating-point type.
-      ValueError: if a known number is outside its range, or if ``update`` is called
-        without ``params`` or ``grad_fn`` in opaque mode.
+        ``opaque_mode`` is not a bool, ``accumulator_dtype`` is not a real
+        floating-point type, or ``axis_name`` is no name.
+      ValueError: if a known number is outside its range, or, in opaque mode, if
+        ``update`` is called without ``params`` or ``grad_fn``, or ``grad_fn`` returns
+        anything but gradients like ``grads``.
 
     Examples:
       >>> import jax, jax.numpy as jnp, optax
@@ -183,10 +198,11 @@ def step_tuned_sgd(
     if not isinstance(opaque_mode, bool):
         raise TypeError(f"opaque_mode must be True or False, got {shown(opaque_mode)}.")
     check_storage_dtype("accumulator_dtype", accumulator_dtype)
+    check_axis_name(axis_name)
     nu, beta, gamma_min, gamma_max = map(as_scalar, (nu, beta, gamma_min, gamma_max))
 
     def init_fn(params: optax.Params) -> StepTunedSgdState:
-        dtype = scalar_dtype(params)
+        zero = zero_vdot(params, axis_name)
         return StepTunedSgdState(
             count=jnp.zeros([], jnp.int32),
             half_step=jnp.zeros([], jnp.int32),
@@ -194,36 +210,37 @@ def step_tuned_sgd(
             first_gradient=(
                 None if opaque_mode else zeros_like(params, accumulator_dtype)
             ),
-            gamma=jnp.asarray(clip_step(1.0, gamma_min, gamma_max), dtype),
-            step_size=jnp.zeros([], dtype),
+            gamma=jnp.asarray(clip_step(1.0, gamma_min, gamma_max), zero.dtype) + zero,
+            step_size=zero,
         )
 
     def step_size(state: StepTunedSgdState) -> jax.Array:
-        alpha = value_at(learning_rate, state.count)
+        alpha = value_at("learning_rate", learning_rate, state.count)
         return alpha * decay_factor(state.count, delta) * state.gamma
 
     def next_gamma(
-        average: optax.Updates,
-        first_gradient: optax.Updates,
-        step: Scalar,
-        count: jax.Array,
+        curvature: jax.Array, squared_norm: jax.Array, step: Scalar, count: jax.Array
     ) -> jax.Array:
         # With Delta theta = -step * first_gradient, one factor `step` cancels.
-        curvature = -real_vdot(average, first_gradient)
         ratio = barzilai_borwein_ratio(
-            step * real_vdot(first_gradient, first_gradient),
-            curvature * debiased_average_weight(beta, count),
+            step * squared_norm,
+            -curvature * debiased_average_weight(beta, count),
             nu,
         )
         return clip_step(ratio, gamma_min, gamma_max)
 
-    # Defined once, here: outside jit JAX compiles a branch again for each new function.
-    def gamma_as_it_is(gamma: jax.Array, measured: Any) -> jax.Array:
-        del measured
-        return gamma
+    def inner_products(
+        average: optax.Updates, first: optax.Updates
+    ) -> tuple[jax.Array, jax.Array]:
+        curvature = real_vdot(average, first, axis_name)
+        return curvature, real_vdot(first, first, axis_name)
 
-    def gamma_of_the_iteration(gamma: jax.Array, measured: Any) -> jax.Array:
-        return next_gamma(*measured).astype(gamma.dtype)
+    # Defined once, here: outside jit JAX compiles a branch again for each new function.
+    def no_inner_products(
+        average: optax.Updates, first: optax.Updates
+    ) -> tuple[jax.Array, jax.Array]:
+        zero = zero_vdot((average, first), axis_name)
+        return zero, zero
 
     def transparent_update_fn(
         updates: optax.Updates,
@@ -231,7 +248,9 @@ def step_tuned_sgd(
         params: optax.Params | None = None,
         **extra_args: Any,
     ) -> tuple[optax.Updates, StepTunedSgdState]:
-        del params, extra_args
+        del extra_args
+        updates = differentiable(updates)
+        dtypes = update_dtypes(updates, params)
         is_first = state.half_step == 0
         step = step_size(state)
         # G_k is built in place, without a branch: the first call subtracts its
@@ -244,25 +263,24 @@ def step_tuned_sgd(
             (state.curvature_average, updates),
             like=state.curvature_average,
         )
-        first_gradient = jax.tree.map(
-            lambda g, kept: jnp.where(is_first, g.astype(kept.dtype), kept),
+        first_gradient = map_leaves(
+            lambda g, kept: (
+                kept if g is None else jnp.where(is_first, placed_as(g, kept), kept)
+            ),
             updates,
             state.first_gradient,
         )
         # A branch, so that the first call does not read the averages again.
-        gamma = jax.lax.cond(
-            is_first,
-            gamma_as_it_is,
-            gamma_of_the_iteration,
-            state.gamma,
-            (average, first_gradient, step, state.count),
+        curvature, squared_norm = jax.lax.cond(
+            is_first, no_inner_products, inner_products, average, first_gradient
         )
-        return weighted_sum((-step,), (updates,), like=updates), StepTunedSgdState(
+        gamma = next_gamma(curvature, squared_norm, step, state.count)
+        return weighted_sum((-step,), (updates,), like=dtypes), StepTunedSgdState(
             count=jnp.where(is_first, state.count, optax.safe_increment(state.count)),
             half_step=1 - state.half_step,
             curvature_average=average,
             first_gradient=first_gradient,
-            gamma=gamma,
+            gamma=jnp.where(is_first, state.gamma, gamma.astype(state.gamma.dtype)),
             step_size=step.astype(state.step_size.dtype),
         )
 
@@ -282,19 +300,23 @@ def step_tuned_sgd(
                 " update(grads, state, params, grad_fn=grad_fn), where"
                 " grad_fn(params) returns the gradients on the same mini-batch."
             )
+        updates = differentiable(updates)
+        dtypes = update_dtypes(updates, params)
         step = step_size(state)
-        half = optax.apply_updates(
-            params, weighted_sum((-step,), (updates,), like=params)
+        half = map_leaves(
+            lambda p, u: p if u is None else optax.apply_updates(p, u),
+            params,
+            weighted_sum((-step,), (updates,), like=dtypes),
         )
-        second = grad_fn(half)
+        second = differentiable(_second_gradient(grad_fn, half, updates))
         average = weighted_sum(
             (beta, 1 - beta, beta - 1),
             (state.curvature_average, second, updates),
             like=state.curvature_average,
         )
-        gamma = next_gamma(average, updates, step, state.count)
+        gamma = next_gamma(*inner_products(average, updates), step, state.count)
         return weighted_sum(
-            (-step, -step), (updates, second), like=updates
+            (-step, -step), (updates, second), like=dtypes
         ), StepTunedSgdState(
             count=optax.safe_increment(state.count),
             half_step=state.half_step,
@@ -307,3 +329,49 @@ def step_tuned_sgd(
     return optax.GradientTransformationExtraArgs(
         init_fn, opaque_update_fn if opaque_mode else transparent_update_fn
     )
+
+
+def _second_gradient(
+    grad_fn: Callable[[optax.Params], Any], params: optax.Params, first: optax.Updates
+) -> optax.Updates:
+    """What `grad_fn` returns, if it is gradients like the `first`.
+
+    Raises:
+      ValueError: if it is something else.
+    """
+    try:
+        second = grad_fn(params)
+    except Exception as error:
+        if isinstance(params, jax.Array) and params.ndim == 1:
+            error.add_note(
+                "step_tuned_sgd called grad_fn with params in one flat array.  If it is"
+                " inside optax.flatten, use opaque_mode=False: there grad_fn cannot be"
+                " given the params' own structure."
+            )
+        raise
+
+    def is_like_first(tree: Any) -> bool:
+        try:
+            same = jax.tree.map(lambda x, y: np.shape(x) == np.shape(y), first, tree)
+        except (TypeError, ValueError):  # of another structure
+            return False
+        return jax.tree.all(same)
+
+    if is_like_first(second):
+        return second
+    pair = second if isinstance(second, tuple) and len(second) == 2 else ()
+    items = [number for number, item in enumerate(pair) if is_like_first(item)]
+    hint = (
+        f" Its item {items[0]} is the gradients: let grad_fn return that alone."
+        if items
+        else ""
+    )
+    raise ValueError(
+        "grad_fn must return gradients of the structure and shapes of grads,"
+        f" {_outline(first)}, got {_outline(second)}.{hint}"
+    )
+
+
+def _outline(tree: Any) -> str:
+    """A tree with the shapes of its arrays in their places, on one line, truncated."""
+    return shown(jax.tree.map(lambda leaf: getattr(leaf, "shape", leaf), tree))

@@ -16,16 +16,17 @@ import sys
 
 from inna_optax.__main__ import main
 
-# Event -> the places, among its arguments, of the paths that change.
+# Event -> the places, among its arguments, of each path that changes and of the
+# descriptor of the folder to which it is relative (-1 for the working directory).
 CHANGES = {
-    "os.mkdir": (0,),
-    "os.rename": (0, 1),
-    "os.link": (1,),
-    "os.symlink": (1,),
-    "os.remove": (0,),
-    "os.rmdir": (0,),
-    "os.truncate": (0,),
-    "os.chmod": (0,),
+    "os.mkdir": ((0, 2),),
+    "os.rename": ((0, 2), (1, 3)),
+    "os.link": ((1, 3),),
+    "os.symlink": ((1, 2),),
+    "os.remove": ((0, 1),),
+    "os.rmdir": ((0, 1),),
+    "os.truncate": ((0, None),),
+    "os.chmod": ((0, 2),),
 }
 # Reading a pickle, running a program, reaching the network.
 FORBIDDEN = {
@@ -45,12 +46,23 @@ def changed(event, arguments):
     if event == "open":
         path, _, flags = arguments
         writes = isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR)
-        paths = [path] if writes else []
+        paths = [(path, -1)] if writes else []
     else:
-        paths = [arguments[i] for i in CHANGES.get(event, ())]
-    # A file may also be opened by its number.
-    named = (path for path in paths if isinstance(path, str | os.PathLike))
-    return [str(pathlib.Path(path).absolute()) for path in named]
+        paths = [
+            (arguments[path], -1 if folder is None else arguments[folder])
+            for path, folder in CHANGES.get(event, ())
+        ]
+    return [
+        str(pathlib.Path.cwd().joinpath(_folder(descriptor), path))
+        for path, descriptor in paths
+        # A file may also be opened by its number.
+        if isinstance(path, str | os.PathLike)
+    ]
+
+
+def _folder(descriptor):
+    link = pathlib.Path(f"/proc/self/fd/{descriptor}")
+    return "" if descriptor == -1 else link.readlink()
 
 
 def list_into(found):

@@ -95,6 +95,7 @@ def test_a_run_killed_twenty_times_goes_on_to_the_same_bits(tmp_path, whole, com
     assert_tidy(out)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_saves_and_leaves(tmp_path, whole, signum):
     out = tmp_path / "run"
@@ -126,6 +127,7 @@ def test_an_interrupt_while_modules_are_imported():
     assert (process.returncode, printed) == (130, "inna-optax: interrupted\n")
 
 
+@pytest.mark.slow
 def test_the_history_is_that_of_the_checkpoint(tmp_path, whole):
     """Rows that a killed process wrote beyond its last checkpoint are made again."""
     out = shutil.copytree(whole, tmp_path / "run")
@@ -140,6 +142,7 @@ def test_the_history_is_that_of_the_checkpoint(tmp_path, whole):
     assert (out / "history.csv").read_text() == expected
 
 
+@pytest.mark.slow
 def test_a_finished_run_resumed_is_left_as_it_is(whole):
     before = results_of(whole)
     done = run(*RUN, whole, "--resume")
@@ -168,6 +171,7 @@ def times_of(out):
     return {path: path.stat().st_mtime_ns for path in out.rglob("*/*.json")}
 
 
+@pytest.mark.slow
 def test_an_interrupted_comparison_goes_on(tmp_path, whole_comparison):
     out = tmp_path / "out"
     process = start(*COMPARISON, "--out", out)

@@ -12,6 +12,7 @@ from inna_optax.experiments.catalogue.problems import PROBLEMS
 from inna_optax.experiments.errors import UserError
 from inna_optax.experiments.running.setting import open_setting, program_for
 from inna_optax.training import array_shardings, fit, make_mesh, with_shardings
+from tests.marks import slow
 
 MESHES = [{"data": 8}, {"model": 8}, {"data": 4, "model": 2}]
 # Examples of a mini-batch on each of the devices along `data`: no size of a kernel.
@@ -60,7 +61,7 @@ def test_records_are_those_of_one_device(sizes, optimizer):
     )
 
 
-@pytest.mark.parametrize("name", ["digits", "d", "e", "f"])
+@pytest.mark.parametrize("name", ["digits", slow("d"), slow("e"), slow("f")])
 @pytest.mark.parametrize("sizes", MESHES, ids=str)
 def test_no_kernel_is_gathered(name, sizes, data_folder):
     mesh = make_mesh(sizes)
@@ -85,7 +86,9 @@ def test_no_kernel_is_gathered(name, sizes, data_folder):
         assert numbers  # activations
 
 
-@pytest.mark.parametrize("optimizer", ["inna", "innaprop", "step_tuned_sgd", "adam"])
+@pytest.mark.parametrize(
+    "optimizer", ["inna", slow("innaprop"), "step_tuned_sgd", slow("adam")]
+)
 def test_params_and_state_stay_in_their_places(optimizer):
     setting = open_on("digits", make_mesh({"data": 4, "model": 2}))
     entry = CONTENDERS[optimizer]
@@ -113,7 +116,8 @@ def memory_of_a_device(name, sizes, folder):
     return memory.argument_size_in_bytes - data, memory.temp_size_in_bytes
 
 
-@pytest.mark.parametrize("parts", [2, 5])  # both divide the layers' 1000, 500, 250, 30
+# Both divide the layers' 1000, 500, 250, 30.
+@pytest.mark.parametrize("parts", [2, slow(5)])
 def test_params_and_state_of_a_device_are_one_part(parts, data_folder):
     whole, _ = memory_of_a_device("d", {"model": 1}, data_folder)
     part, _ = memory_of_a_device("d", {"model": parts}, data_folder)
@@ -122,6 +126,7 @@ def test_params_and_state_of_a_device_are_one_part(parts, data_folder):
     assert part == pytest.approx(whole / parts, rel=0.01)
 
 
+@pytest.mark.slow
 def test_activations_of_a_device_are_one_part(data_folder):
     whole, temporaries = memory_of_a_device("e", {"data": 1}, data_folder)
     same, fewer = memory_of_a_device("e", {"data": 8}, data_folder)

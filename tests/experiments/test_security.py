@@ -1,5 +1,6 @@
 """What the commands do to the machine: no more than they say."""
 
+import os
 import pathlib
 import subprocess
 import sys
@@ -8,13 +9,14 @@ import pytest
 
 from tests.experiments import audited
 from tests.experiments.shell import SHELL
+from tests.marks import slow
 
 COMMANDS = [
     "list",
     # Without --tensorboard: its package hands events to its own thread as pickles.
-    "train digits --optimizer inna --train-examples 96 --epochs 1",
-    "compare --optimizers sgd --train-examples 96 --epochs 1 --seeds 1",
-    "figure 3.1",
+    slow("train digits --optimizer inna --train-examples 96 --epochs 1"),
+    slow("compare --optimizers sgd --train-examples 96 --epochs 1 --seeds 1"),
+    slow("figure 3.1"),
     "table 3.1",
 ]
 
@@ -62,10 +64,14 @@ def test_the_audit_sees_what_it_is_there_for(tmp_path):
     hook("open", (str(tmp_path / "a"), "w", 577))
     hook("open", (str(tmp_path / "read"), "r", 524288))
     hook("os.rename", ("b", "/c", -1, -1))
+    folder = os.open(tmp_path, os.O_RDONLY)
+    hook("os.remove", ("d", folder))
+    os.close(folder)
     hook("pickle.find_class", ("os", "system"))
     assert seen == {
         str(tmp_path / "a"),
         str(pathlib.Path("b").absolute()),
         "/c",
+        str(tmp_path / "d"),
         "pickle.find_class ('os', 'system')",
     }

@@ -1,10 +1,11 @@
 """What can be wrong in calls of the public functions.
 
 Wrong types, values outside their ranges, NaN, misspelt names: one mistake an
-expression.  Expressions use the public functions by their names, the subpackages, `jax`
-and `np`, and these:
+expression.  Expressions use the public functions by their names, the subpackages,
+`jax`, `jnp`, `np` and `optax`, and these:
 
     params, key       two ones; a key of `jax.random`
+    opaque            Step-Tuned SGD in opaque mode
     grad_fn, loss_fn  from such params to a gradient, to a loss
     rngs, shape       `nnx.Rngs(0)`; (32, 32, 3), a colour image's
     digits            the data set of that name
@@ -44,14 +45,20 @@ inna(0.1, beta=0)
 inna(2.0)
 inna(0.1, initial_speed=np.nan)
 inna(0.1, velocity_dtype="flaot32")
+inna(np.float32(2.0))
+inna(np.ones(1))
+inna(jnp.ones(1))
+inna(0.1).init({"activation": len})
 innaprop(np.inf)
 innaprop(0.1, alpha=-1)
 innaprop(0.1, beta=0.0)
 innaprop(10.0)
 innaprop(0.1, decay=1.0)
 innaprop(0.1, eps=0.0)
+innaprop(0.1, eps_root=-1e-8)
 innaprop(0.1, weight_decay=-1e-4)
 innaprop(0.1, velocity_dtype=int)
+optax.inject_hyperparams(innaprop)(0.1).init(params.astype("bfloat16"))
 innaprop(0.1).update(params, innaprop(0.1).init(params))
 step_tuned_sgd(-0.1)
 step_tuned_sgd(0.1, nu=0)
@@ -62,25 +69,33 @@ step_tuned_sgd(0.1, gamma_min=3.0)
 step_tuned_sgd(0.1, delta=0.5)
 step_tuned_sgd(0.1, opaque_mode="no")
 step_tuned_sgd(0.1, accumulator_dtype="int8")
+step_tuned_sgd(0.1, axis_name=0)
+opaque.update(params, opaque.init(params), params)
+opaque.update(params, opaque.init(params), params, grad_fn=jax.value_and_grad(loss_fn))
+opaque.update(params, opaque.init(params), params, grad_fn=loss_fn)
 barzilai_borwein(-0.1)
 barzilai_borwein(0.1, nu=-2.0)
 barzilai_borwein(0.1, negative_curvature="absolut")
+barzilai_borwein(0.1, axis_name=["data"])
 stochastic_gv_sgd(-0.1)
 stochastic_gv_sgd(0.1, nu=0)
 stochastic_gv_sgd(0.1, gamma_min=-0.5)
 stochastic_gv_sgd(0.1, gamma_max=0.0)
 stochastic_gv_sgd(0.1, delta=0.5)
+stochastic_gv_sgd(0.1, axis_name=0)
 exact_gv_sgd(-0.1)
 exact_gv_sgd(0.1, nu=0)
 exact_gv_sgd(0.1, gamma_min=-0.5)
 exact_gv_sgd(0.1, gamma_max=0.4)
 exact_gv_sgd(0.1, delta=0.0)
+exact_gv_sgd(0.1, axis_name=0)
 exact_gv_sgd(0.1).update(params, exact_gv_sgd(0.1).init(params))
 expected_gv_sgd(-0.1)
 expected_gv_sgd(0.1, nu=0)
 expected_gv_sgd(0.1, gamma_min="0.5")
 expected_gv_sgd(0.1, gamma_max=np.nan)
 expected_gv_sgd(0.1, delta=1)
+expected_gv_sgd(0.1, axis_name=0)
 expected_gv_sgd(0.1).update(params, expected_gv_sgd(0.1).init(params))
 inverse_power_schedule(-0.1)
 inverse_power_schedule(0.1, power=-0.5)
@@ -89,6 +104,7 @@ inverse_power_schedule(0.1, transition_steps=2.5)
 phase_variable(params, ())
 phase_variable(params, (), alpha=-1)
 phase_variable(params, (), beta=0)
+phase_variable((params, params), inna(0.1).init(params))
 """,
     "inna_optax.dynamics": r"""
 dynamics.din_flow(grad_fn, alpha=-1)
@@ -249,8 +265,11 @@ def namespace() -> dict[str, Any]:
         **{name: getattr(inna_optax, name) for name in inna_optax.__all__},
         **SUBPACKAGES,
         "jax": jax,
+        "jnp": jnp,
         "np": np,
+        "optax": optax,
         "params": jnp.ones(2),
+        "opaque": inna_optax.step_tuned_sgd(0.1, opaque_mode=True),
         "key": jax.random.key(0),
         "grad_fn": jnp.sin,
         "loss_fn": jnp.sum,

@@ -33,7 +33,6 @@ PARTS_OF_NETWORKS = {
 }
 PYTREES = {  # any object is one
     ("innaprop", "mask"),
-    ("phase_variable", "params"),
     ("solve_din", "theta0"),
     ("lyapunov", "velocity"),
     ("lyapunov_min", "velocity"),

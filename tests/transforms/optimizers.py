@@ -19,6 +19,7 @@ class Optimizer(NamedTuple):
     # Its learning rate where others take 1: Algorithm 2 alone multiplies an inverse
     # curvature that nothing keeps above gamma_min.
     rate_scale: float = 1.0
+    decays: bool = False  # whether it has weight decay
 
     def __call__(self, **changes):
         return self.factory(**{**self.arguments, **changes})
@@ -40,6 +41,7 @@ OPTIMIZERS = {
         inna_optax.innaprop,
         _SMALL,
         _INNA | {"decay": (0.9, 0.99), "eps": (1e-6, 1e-3), "weight_decay": (0.0, 0.1)},
+        decays=True,
     ),
     "step_tuned_sgd": Optimizer(
         inna_optax.step_tuned_sgd, _SMALL, _BOUNDED | {"beta": (0.0, 0.5)}

@@ -55,6 +55,22 @@ def test_phase_variable_is_psi():
     np.testing.assert_allclose(found, psi, rtol=1e-10)
 
 
+def test_phase_variable_of_a_flax_model():
+    """Its params and the optimizer's state are in nodes of different types."""
+    nnx = pytest.importorskip("flax.nnx")  # not beside the oldest versions
+    model = nnx.Linear(2, 3, rngs=nnx.Rngs(0))
+    optimizer = nnx.Optimizer(model, inna(0.1), wrt=nnx.Param)
+    optimizer.update(model, nnx.grad(lambda m: jnp.sum(m(jnp.ones(2)) ** 2))(model))
+    params = nnx.state(model, nnx.Param)
+    psi = phase_variable(params, optimizer.opt_state)
+    assert jax.tree.structure(psi) == jax.tree.structure(params)
+    velocity = jax.tree.leaves(optax.tree.get(optimizer.opt_state, "velocity"))
+    for found, theta, v in zip(
+        *map(jax.tree.leaves, (psi, params)), velocity, strict=True
+    ):
+        np.testing.assert_allclose(found, 0.95 * theta - 0.1 * v, rtol=1e-5)
+
+
 def test_phase_variable_refuses_a_state_without_velocity():
     state = optax.sgd(0.1).init(jnp.ones(2))
     with pytest.raises(KeyError, match="no velocity"):

@@ -1,6 +1,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 
 from inna_optax import inverse_power_schedule
 
@@ -11,6 +12,19 @@ def test_values():
     expected = 2.0 / (counts // 7 + 1) ** 0.75
     np.testing.assert_allclose(schedule(jnp.asarray(counts)), expected, rtol=1e-6)
     np.testing.assert_allclose([schedule(k) for k in range(40)], expected, rtol=1e-6)
+
+
+def test_is_constant_before_its_start():
+    """After a warm-up optax calls it with counts below zero, and selects."""
+    warm_up = optax.linear_schedule(0.0, 0.1, 10)
+
+    def joined(init):
+        return optax.join_schedules([warm_up, inverse_power_schedule(init)], [10])
+
+    with jax.debug_nans(True):
+        np.testing.assert_allclose(joined(0.1)(3), 0.03, rtol=1e-6)
+        assert jax.grad(lambda init: joined(init)(3))(0.1) == 0
+    assert inverse_power_schedule(0.1)(-5) == inverse_power_schedule(0.1)(0)
 
 
 def test_arguments_can_be_traced():

@@ -8,14 +8,14 @@ from inna_optax import inverse_power_schedule, step_tuned_sgd
 from tests.transforms import twins
 
 HYPERPARAMETERS = [
-    {},
+    {"delta": 0.001},
     {"nu": 1.5, "beta": 0.5, "gamma_min": 0.1, "gamma_max": 5.0, "delta": 0.2},
     {"beta": 0.0, "gamma_min": 0.01, "gamma_max": 1.7},
 ]
 
 
 def twin(problem, steps, alpha, nu=2.0, beta=0.9, gamma_min=0.5, gamma_max=2.0, **kw):
-    delta = kw.get("delta", 0.001)
+    delta = kw.get("delta")
     return twins.step_tuned_sgd(
         problem.gradient,
         problem.start,
@@ -135,6 +135,14 @@ def test_opaque_mode_says_what_to_pass(given):
     positional, extra = arguments[given]
     with pytest.raises(ValueError, match=r"update\(grads, state, params, grad_fn="):
         solver.update(params, solver.init(params), positional, **extra)
+
+
+def test_an_error_of_grad_fn_inside_flatten_is_explained():
+    solver = optax.flatten(step_tuned_sgd(0.1, opaque_mode=True))
+    params = {"w": jnp.ones(2)}
+    with pytest.raises(TypeError) as caught:
+        solver.update(params, solver.init(params), params, grad_fn=lambda p: p["w"])
+    assert "use opaque_mode=False" in caught.value.__notes__[0]
 
 
 def test_accumulators_are_stored_in_the_type_asked_for():

@@ -12,6 +12,7 @@ from flax import nnx
 from inna_optax import inna
 from inna_optax.zoo import MLP, AutoEncoder, LeNet, NiN, ResNet20, batch_norm
 from inna_optax.zoo.resnet import ResidualBlock
+from tests.marks import slow
 
 CIFAR, MNIST = (32, 32, 3), (28, 28, 1)
 CHAPTER_4 = {"activation": nnx.elu, "normalization": batch_norm}
@@ -210,7 +211,7 @@ def loss_of(graph):
     return loss
 
 
-@ALL
+@pytest.mark.parametrize("name", [slow(n) if n == "nin" else n for n in SMALL])
 def test_steps_with_inna(name):
     model, x = small(name)
     model.train()

@@ -85,9 +85,7 @@ CONTENDERS = {
         Contender(
             "step_tuned_sgd",
             "Step-Tuned SGD",
-            lambda rate, **others: inna_optax.step_tuned_sgd(
-                rate, delta=None, **others
-            ),
+            inna_optax.step_tuned_sgd,
             defaults={"nu": 2.0, "beta": 0.9, "gamma_min": 0.5, "gamma_max": 2.0},
             decays=True,
             uses_per_batch=2,

@@ -13,6 +13,7 @@ from inna_optax.experiments.catalogue.contenders import CONTENDERS
 from inna_optax.experiments.catalogue.problems import DATASETS, PROBLEMS
 from inna_optax.experiments.commands import command_line
 from inna_optax.experiments.running.setting import open_setting, program_for
+from tests.marks import slow
 
 TRAIN = 130  # examples in `data_folder`
 PUBLISHED = [name for name in PROBLEMS if name != "digits"]
@@ -28,7 +29,7 @@ def quickly_compiled():
 
 
 @pytest.mark.usefixtures("quickly_compiled")
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", [n if n == "f" else slow(n) for n in PUBLISHED])
 def test_the_paper_scale_command_runs_its_first_epoch(name, data_folder, tmp_path):
     problem = PROBLEMS[name]
     optimizer = (

@@ -131,6 +131,7 @@ def test_readings_are_those_of_the_draws(result):
     assert 0 < result["readings"]["median_lowest_loss"] < 1
 
 
+@pytest.mark.slow
 def test_at_full_size_algorithm_2_needs_the_fewest_iterations():
     """With one fixed setting each, over 100 draws: fewer draws show what luck wants."""
     settings = {

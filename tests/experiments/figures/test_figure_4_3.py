@@ -188,6 +188,7 @@ def test_readings_are_those_of_the_curves(result):
         )
 
 
+@pytest.mark.slow
 def test_at_full_size_the_naive_gradient_variation_is_the_poor_one():
     """The order of section 4.3.3, with the bounds of the lower row."""
     problems, starts = regression_search.draw_problems(jax.random.key(8), 8, 500, 30)
