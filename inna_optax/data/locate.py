@@ -117,7 +117,5 @@ def _is(path: pathlib.Path, kind: Callable[[int], bool]) -> bool:
 
 def _expanded(path: str | os.PathLike[str]) -> pathlib.Path:
     """The path with `~` expanded, or as it is if the user's home is unknown."""
-    try:
-        return pathlib.Path(path).expanduser()
-    except RuntimeError:
-        return pathlib.Path(path)
+    # Not by pathlib, for which ./~ is ~.
+    return pathlib.Path(os.path.expanduser(path))  # noqa: PTH111
