@@ -40,7 +40,7 @@ def open_data(path: pathlib.Path) -> Iterator[io.BufferedIOBase]:
             if not start.startswith(GZIP):
                 yield stored
                 return
-            with gzip.open(stored) as stream:
+            with gzip.open(stored, "rb") as stream:
                 yield stream
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise DataError(f"{path} is not a whole gzip file: {error}") from error

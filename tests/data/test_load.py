@@ -135,6 +135,12 @@ def test_a_tilde_is_the_home(home, monkeypatch):
     assert examples() == 3
 
 
+def test_a_folder_called_tilde_is_written_with_its_folder(tmp_path, monkeypatch):
+    write_mnist(tmp_path / "~", 3)
+    monkeypatch.chdir(tmp_path)
+    assert examples("./~") == 3
+
+
 def test_a_tilde_of_nobody_is_a_folder_that_is_not_there():
     assert "~no-such-user/here" in refusal("~no-such-user/here")
 

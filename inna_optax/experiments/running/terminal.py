@@ -9,6 +9,7 @@ import codecs
 import contextlib
 import io
 import os
+import pathlib
 import re
 import sys
 import unicodedata
@@ -81,11 +82,13 @@ def any_output() -> Iterator[None]:
     for stream in streams:
         stream.reconfigure(errors=ERRORS)
     try:
-        yield
-        for stream in streams:
-            stream.flush()  # here, rather than when Python ends
+        try:
+            yield
+        finally:
+            for stream in streams:
+                stream.flush()  # here, rather than when Python ends
     except BrokenPipeError:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        for stream in streams:
-            os.dup2(nowhere, stream.fileno())
+        with pathlib.Path(os.devnull).open("wb") as nowhere:
+            for stream in streams:  # which Python flushes once more when it ends
+                os.dup2(nowhere.fileno(), stream.fileno())
         raise SystemExit(READER_LEFT) from None
