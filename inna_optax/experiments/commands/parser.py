@@ -284,7 +284,9 @@ def _folder(text: str) -> pathlib.Path:
             f"must name a folder, got {text!r}, whose home is unknown (a folder of"
             f" that name is ./{text})"
         )
-    return pathlib.Path(expanded)
+    path = pathlib.Path(expanded)
+    # Nobody shall expand ./~ once more.
+    return path.absolute() if str(path).startswith("~") else path
 
 
 def _mesh_sizes(text: str) -> dict[str, int]:

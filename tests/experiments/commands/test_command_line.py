@@ -208,6 +208,8 @@ def test_every_path_option_expands_a_tilde(monkeypatch):
         for typed in ([f"{option}=~/x"], [option, "~/x"]):
             given = vars(command_line.make_parser().parse_args(["compare", *typed]))
             assert given[name] == pathlib.Path("/home/someone/x")
+        given = vars(command_line.make_parser().parse_args(["compare", option, "./~"]))
+        assert given[name] == pathlib.Path.cwd() / "~"
 
 
 @pytest.mark.parametrize(
