@@ -80,3 +80,22 @@ def test_no_module_has_the_name_of_something_its_package_exports(package):
     exported = importlib.import_module(f"inna_optax{package}").__all__
     folder = PACKAGE / package.removeprefix(".")
     assert not set(exported) & {path.stem for path in folder.glob("*.py")}
+
+
+def names_no_encoding(call):
+    """Whether a call opens a file of text in whatever encoding the locale has."""
+    name = ast.unparse(call.func)
+    opens = name.split(".")[-1] in {"open", "read_text", "write_text"}
+    given = [ast.unparse(part) for part in (*call.args, *call.keywords)]
+    named = any(part.startswith(("encoding=", "'rb'", "'wb'")) for part in given)
+    return opens and not named
+
+
+def test_files_of_text_have_the_same_encoding_everywhere():
+    calls = {
+        f"{path.relative_to(PACKAGE)}: {ast.unparse(node)}": node
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+    }
+    assert not [where for where, call in calls.items() if names_no_encoding(call)]

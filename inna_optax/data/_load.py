@@ -26,13 +26,14 @@ def load(name: str, data_dir: str | os.PathLike[str] | None = None) -> Dataset:
     """Loads a data set.
 
     The digits are part of scikit-learn.  The others are read from their original
-    files: the IDX files of MNIST and Fashion-MNIST (gzipped or not), the binary
-    version of CIFAR-10 and CIFAR-100, never the pickled one.  They are looked for in
-    ``data_dir`` or, without one, in ``$INNA_OPTAX_DATA_DIR`` and then in
-    ``~/.cache/inna_optax``.  In each place a folder of the data set's name comes first
-    (for CIFAR also the folder that its archive makes), then the place itself.  If no
-    files are found, the Hugging Face package ``datasets`` downloads the data set, but
-    not if ``data_dir`` is given: then an error says that the files are missing.
+    files: the IDX files of MNIST and Fashion-MNIST (gzipped or not, and also with the
+    dot of ``train-images.idx3-ubyte``), the binary version of CIFAR-10 and CIFAR-100,
+    never the pickled one.  They are looked for in ``data_dir`` or, without one, in
+    ``$INNA_OPTAX_DATA_DIR`` and then in ``~/.cache/inna_optax``.  In each place a
+    folder of the data set's name comes first, then the folders that others make
+    (torchvision's ``MNIST/raw``, that of CIFAR's archive), then the place itself.  If
+    no files are found, the Hugging Face package ``datasets`` downloads the data set,
+    but not if ``data_dir`` is given: then an error says that the files are missing.
 
     Files are checked before they are used: their magic numbers, the shape of the
     images, their exact sizes, the range of the labels, and that there are as many

@@ -2,7 +2,7 @@
 
 import functools
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from inna_optax.data import cifar, idx
@@ -26,7 +26,8 @@ class Source(NamedTuple):
     classes: int
     examples: Mapping[str, int]  # of each split, as published
     files: Mapping[str, tuple[str, ...]]  # of each split
-    suffixes: tuple[str, ...]  # of the files' names, the preferred one first
+    # The names that a file may have instead of the published one, that one first.
+    spellings: Callable[[str], Sequence[str]]
     folders: tuple[str, ...]  # where the files may be, inside the folder given
     read: Reader
     page: str  # where a person finds the files
@@ -39,14 +40,25 @@ class Source(NamedTuple):
     mistaken: Mapping[str, str] = {}
 
 
+def _as_published(name: str) -> Sequence[str]:
+    return (name,)
+
+
+def _idx_spellings(name: str) -> Sequence[str]:
+    """With the dash or with a dot, as some archives have it; each perhaps gzipped."""
+    dotted = name.replace("-idx", ".idx")
+    return (name, f"{name}.gz", dotted, f"{dotted}.gz")
+
+
 def _idx_source(
     name: str,
+    folder: str,
     page: str,
     repository: str,
     revision: str,
     first_labels: tuple[int, ...],
 ) -> Source:
-    """A data set in MNIST's format and of its size."""
+    """A data set in MNIST's format and of its size; `folder` is torchvision's."""
     return Source(
         name=name,
         image_shape=(28, 28, 1),
@@ -56,14 +68,18 @@ def _idx_source(
             split: (f"{prefix}-images-idx3-ubyte", f"{prefix}-labels-idx1-ubyte")
             for split, prefix in (("train", "train"), ("test", "t10k"))
         },
-        suffixes=("", ".gz"),
-        folders=(name,),
+        spellings=_idx_spellings,
+        folders=(name, f"{name}/{folder}/raw", f"{folder}/raw", "raw"),
         read=functools.partial(idx.read_split, image_shape=(28, 28), classes=10),
         page=page,
         repository=repository,
         revision=revision,
         columns=("image", "label"),
         first_labels=first_labels,
+        mistaken={
+            f"{name}.npz": "is Keras's copy, which is not read: get the IDX files,"
+            f" from {page}"
+        },
     )
 
 
@@ -76,9 +92,9 @@ def _cifar_source(
     label_column: str,
 ) -> Source:
     """CIFAR-10 or CIFAR-100."""
-    archive = f"cifar-{classes}-binary.tar.gz"
+    archive = f"cifar-{classes}-binary.tar"
     pickled = (
-        f"is the pickled distribution, {cifar.WHY_NO_PICKLES}, {archive}, from"
+        f"is the pickled distribution, {cifar.WHY_NO_PICKLES}, {archive}.gz, from"
         f" {CIFAR_PAGE}"
     )
     python = "cifar-10-batches-py" if classes == 10 else "cifar-100-python"
@@ -88,7 +104,7 @@ def _cifar_source(
         classes=classes,
         examples={"train": 50_000, "test": 10_000},
         files=files,
-        suffixes=("",),
+        spellings=_as_published,
         folders=(f"cifar{classes}/{folder}", f"cifar{classes}", folder),
         read=functools.partial(cifar.read_split, label_ranges=label_ranges),
         page=CIFAR_PAGE,
@@ -96,7 +112,8 @@ def _cifar_source(
         revision=revision,
         columns=("img", label_column),
         mistaken={
-            archive: f"must be unpacked first: tar -xzf {archive}",
+            f"{archive}.gz": f"must be unpacked first: tar -xf {archive}.gz",
+            archive: f"must be unpacked first: tar -xf {archive}",
             python: pickled,
             f"cifar-{classes}-python.tar.gz": pickled,
         },
@@ -108,6 +125,7 @@ SOURCES = {
     for source in (
         _idx_source(
             "mnist",
+            folder="MNIST",
             page="https://ossci-datasets.s3.amazonaws.com/mnist/",
             repository="ylecun/mnist",
             revision="77f3279092a1c1579b2250db8eafed0ad422088c",
@@ -115,6 +133,7 @@ SOURCES = {
         ),
         _idx_source(
             "fashion_mnist",
+            folder="FashionMNIST",
             page="https://github.com/zalandoresearch/fashion-mnist",
             repository="zalando-datasets/fashion_mnist",
             revision="531be5e2ccc9dba0c201ad3ae567a4f3d16ecdd2",

@@ -71,7 +71,7 @@ def _count(path: pathlib.Path, record: int, at_most: int) -> int:
     with open_data(path) as stream:
         if stream.read(1) == PICKLE:
             raise DataError(f"{path} is a pickle, {WHY_NO_PICKLES}")
-        size = stream.seek(0, os.SEEK_END)
+        size = os.fstat(stream.fileno()).st_size
     if size % record or not record <= size <= at_most * record:
         raise DataError(
             f"{path} must hold 1 to {at_most} records of {record} bytes,"

@@ -11,17 +11,37 @@ import numpy as np
 
 from inna_optax.data.errors import DataError
 
+# How files begin.  No data do: those of IDX begin with zeros, CIFAR's with a class.
+GZIP = b"\x1f\x8b"
+NO_DATA = {
+    b"<": "a web page, perhaps of an error: download it again",
+    b"version https://git-lfs": "a pointer of Git LFS: git lfs pull gets the file",
+    b"PK\3\4": "a zip archive: unpack it first",
+}
+
 
 @contextlib.contextmanager
 def open_data(path: pathlib.Path) -> Iterator[io.BufferedIOBase]:
-    """Opens a file for reading, and decompresses it if its name ends in `.gz`.
+    """Opens a file for reading, and decompresses it if it is gzipped.
+
+    That shows in its content; its name may be wrong, since browsers inflate what they
+    download and keep the name.
 
     Raises:
-      DataError: if the file cannot be read, also when the `with` block reads it.
+      DataError: if the file cannot be read, also when the `with` block reads it, or is
+        what people have in place of data.
     """
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
-            yield stream
+        with path.open("rb") as stored:
+            start = stored.peek(max(map(len, NO_DATA)))
+            for mark, title in NO_DATA.items():
+                if start.startswith(mark):
+                    raise DataError(f"{path} is {title}")
+            if not start.startswith(GZIP):
+                yield stored
+                return
+            with gzip.open(stored, "rb") as stream:
+                yield stream
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise DataError(f"{path} is not a whole gzip file: {error}") from error
     except OSError as error:

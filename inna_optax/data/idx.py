@@ -22,7 +22,7 @@ def read_idx(
     """The items of an IDX file of bytes, plain or gzipped.
 
     Args:
-      path: the file, decompressed if its name ends in ``.gz``.
+      path: the file.
       item_shape: the shape that each item must have.
       at_most: the largest number of items.  It bounds the memory that a false header
         can ask for.

@@ -3,7 +3,7 @@
 import os
 import pathlib
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from inna_optax._checks import shown
@@ -63,7 +63,7 @@ def find_files(
         found: dict[str, tuple[pathlib.Path, ...]] = {}
         missing: list[str] = []
         for split, names in source.files.items():
-            paths = {name: _find(folder, name, source.suffixes) for name in names}
+            paths = {name: _find(folder, source.spellings(name)) for name in names}
             found[split] = tuple(path for path in paths.values() if path)
             missing += [name for name, path in paths.items() if path is None]
         if not missing:
@@ -82,8 +82,9 @@ def check_not_mistaken(source: Source, place: Place) -> None:
       DataError: if it does; the error says what to get instead.
     """
     for folder in _folders(source, place):
+        own_name = folder.absolute().name  # of ".", too
         for name, complaint in source.mistaken.items():
-            path = folder if folder.name == name else folder / name
+            path = folder if own_name == name else folder / name
             if _is(path, stat.S_ISDIR) or _is(path, stat.S_ISREG):
                 raise DataError(f"{path} {complaint}")
 
@@ -91,18 +92,16 @@ def check_not_mistaken(source: Source, place: Place) -> None:
 def describe_files(source: Source) -> str:
     """The files that are looked for in each place, in words."""
     names = ", ".join(name for names in source.files.values() for name in names)
-    gzipped = " (each may end in .gz)" if ".gz" in source.suffixes else ""
-    return f"{names}{gzipped}, in the folder or in {' or '.join(source.folders)} in it"
+    note = " (each may end in .gz)" if ".gz" in "".join(source.spellings("")) else ""
+    return f"{names}{note}, in the folder or in {' or '.join(source.folders)} in it"
 
 
 def _folders(source: Source, place: Place) -> list[pathlib.Path]:
     return [*(place.folder / name for name in source.folders), place.folder]
 
 
-def _find(
-    folder: pathlib.Path, name: str, suffixes: tuple[str, ...]
-) -> pathlib.Path | None:
-    paths = (folder / f"{name}{suffix}" for suffix in suffixes)
+def _find(folder: pathlib.Path, names: Iterable[str]) -> pathlib.Path | None:
+    paths = (folder / name for name in names)
     return next((path for path in paths if _is(path, stat.S_ISREG)), None)
 
 
@@ -118,7 +117,5 @@ def _is(path: pathlib.Path, kind: Callable[[int], bool]) -> bool:
 
 def _expanded(path: str | os.PathLike[str]) -> pathlib.Path:
     """The path with `~` expanded, or as it is if the user's home is unknown."""
-    try:
-        return pathlib.Path(path).expanduser()
-    except RuntimeError:
-        return pathlib.Path(path)
+    # Not by pathlib, for which ./~ is ~.
+    return pathlib.Path(os.path.expanduser(path))  # noqa: PTH111

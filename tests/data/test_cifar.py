@@ -1,3 +1,4 @@
+import gzip
 import pickle
 import tracemalloc
 
@@ -183,9 +184,36 @@ def test_the_pickled_distribution_beside_the_binary_one_is_ignored(tmp_path, arr
     assert len(data.load("cifar10", tmp_path).train_labels) == 10
 
 
-def test_an_archive_that_was_not_unpacked_is_named(tmp_path):
-    archive = tmp_path / "cifar-10-binary.tar.gz"
+@pytest.mark.parametrize("name", ["cifar-10-binary.tar.gz", "cifar-10-binary.tar"])
+def test_an_archive_that_was_not_unpacked_is_named(tmp_path, name):
+    archive = tmp_path / name
     archive.write_bytes(b"")
     assert refusal("cifar10", tmp_path) == (
-        f"{archive} must be unpacked first: tar -xzf cifar-10-binary.tar.gz"
+        f"{archive} must be unpacked first: tar -xf {name}"
     )
+
+
+def test_a_folder_is_known_by_its_name_from_within(tmp_path, monkeypatch):
+    (tmp_path / "cifar-10-batches-py").mkdir()
+    monkeypatch.chdir(tmp_path / "cifar-10-batches-py")
+    assert "is the pickled distribution" in refusal("cifar10", ".")
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"<html>403 Forbidden</html>", "is a web page"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "is a pointer of Git LFS"),
+        (b"PK\3\4" + bytes(30), "is a zip archive"),
+    ],
+)
+def test_what_people_have_in_place_of_a_batch_is_named(folder, content, complaint):
+    path = folder / "data_batch_3.bin"
+    path.write_bytes(content)
+    assert f"{path} {complaint}" in refusal("cifar10", folder)
+
+
+def test_a_gzipped_batch_is_refused_by_its_size(folder):
+    path = folder / "data_batch_3.bin"
+    path.write_bytes(gzip.compress(path.read_bytes()))
+    assert f"{path} must hold 1 to 10000 records" in refusal("cifar10", folder)

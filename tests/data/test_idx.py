@@ -101,8 +101,7 @@ def test_trailing_bytes_are_refused(tmp_path, arrays, name, suffix, trailing):
     [
         formats.idx_bytes(np.zeros(40, np.uint8)),  # labels for images
         b"\0\0\x0d\x03" + bytes(40),  # floats
-        b"<!DOCTYPE html><html>404 Not Found</html>",
-        gzip.compress(bytes(range(200))),  # gzipped without .gz
+        b"a text of many bytes",
     ],
 )
 def test_wrong_magic_is_refused(folder, content):
@@ -112,6 +111,37 @@ def test_wrong_magic_is_refused(folder, content):
     assert message.endswith(
         f"{TRAIN} must begin with the magic number 0x00000803 of an IDX file, got {got}"
     )
+
+
+@pytest.mark.parametrize(
+    ("stored", "suffix"), [(gzip.compress, ""), (lambda content: content, ".gz")]
+)
+def test_the_content_says_whether_a_file_is_gzipped(tmp_path, arrays, stored, suffix):
+    """Browsers inflate what they download and keep the name, or drop only the .gz."""
+    for name, items in zip(formats.MNIST_FILES, (*arrays[0], *arrays[1]), strict=True):
+        path = tmp_path / f"{name}{suffix}"
+        path.write_bytes(stored(formats.idx_bytes(items)))
+    labels = data.load("mnist", tmp_path).train_labels
+    np.testing.assert_array_equal(labels, arrays[0][1])
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"<!DOCTYPE html><html>404 Not Found</html>", "a web page, perhaps of an"),
+        (b"<?xml version='1.0'?><Error>AccessDenied</Error>", "a web page, perhaps"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS: git"),
+        (b"PK\3\4" + bytes(30), "a zip archive: unpack it first"),
+    ],
+)
+def test_what_people_have_in_place_of_a_file_is_named(
+    tmp_path, arrays, content, complaint, suffix
+):
+    formats.write_mnist(tmp_path, *arrays, suffix=suffix)
+    path = tmp_path / f"{TRAIN}{suffix}"
+    path.write_bytes(content)
+    assert f"{path} is {complaint}" in refusal(tmp_path)
 
 
 @pytest.mark.parametrize("shape", [(6, 32, 32), (6, 28, 27), (6, 0, 0), (6, 784, 1)])
@@ -162,7 +192,7 @@ def test_a_flipped_bit_in_a_gzip_file_is_refused(tmp_path, arrays):
     formats.write_mnist(tmp_path, *arrays, suffix=".gz")
     path = tmp_path / f"{TRAIN}.gz"
     whole = path.read_bytes()
-    for place in (0, 2, len(whole) // 2, len(whole) - 6):
+    for place in (2, len(whole) // 2, len(whole) - 6):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
         assert f"{TRAIN}.gz is not a whole gzip file: " in refusal(tmp_path)
 

@@ -78,6 +78,31 @@ def test_cifar_may_lie_in_the_folder_of_its_archive(tmp_path, where):
     assert examples(tmp_path, "cifar10") == 5
 
 
+@pytest.mark.parametrize(
+    ("name", "folder"), [("mnist", "MNIST"), ("fashion_mnist", "FashionMNIST")]
+)
+@pytest.mark.parametrize("root", ["{folder}/raw", "{name}/{folder}/raw", "raw", ""])
+def test_mnist_may_lie_in_torchvisions_folders(tmp_path, name, folder, root):
+    write_mnist(tmp_path / root.format(name=name, folder=folder), 3)
+    assert examples(tmp_path, name) == 3
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_mnist_may_have_a_dot_in_its_names(tmp_path, suffix):
+    formats.write_mnist(
+        tmp_path, formats.random_grey(3), formats.random_grey(2), suffix
+    )
+    for path in tmp_path.iterdir():
+        path.rename(path.with_name(path.name.replace("-idx", ".idx")))
+    (tmp_path / formats.MNIST_FILES[0]).mkdir()  # as a folder of Kaggle's archive
+    assert examples(tmp_path) == 3
+
+
+def test_keras_copy_is_named(tmp_path):
+    (tmp_path / "mnist.npz").touch()
+    assert "mnist.npz is Keras's copy, which is not read: get" in refusal(tmp_path)
+
+
 def test_a_folder_of_the_name_comes_first(tmp_path):
     write_mnist(tmp_path, 3)
     write_mnist(tmp_path / "mnist", 4)
@@ -110,6 +135,12 @@ def test_a_tilde_is_the_home(home, monkeypatch):
     assert examples() == 3
 
 
+def test_a_folder_called_tilde_is_written_with_its_folder(tmp_path, monkeypatch):
+    write_mnist(tmp_path / "~", 3)
+    monkeypatch.chdir(tmp_path)
+    assert examples("./~") == 3
+
+
 def test_a_tilde_of_nobody_is_a_folder_that_is_not_there():
     assert "~no-such-user/here" in refusal("~no-such-user/here")
 
@@ -127,7 +158,7 @@ def test_a_folder_that_was_named_is_not_replaced_by_another(
     monkeypatch.setenv("INNA_OPTAX_DATA_DIR", str(home / ".cache/inna_optax"))
     assert refusal(tmp_path) == (
         f"mnist was not found in {tmp_path}: it needs {FILES} (each may end in .gz),"
-        " in the folder or in mnist in it;"
+        " in the folder or in mnist or mnist/MNIST/raw or MNIST/raw or raw in it;"
         " they are at https://ossci-datasets.s3.amazonaws.com/mnist/"
     )
 

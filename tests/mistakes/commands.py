@@ -108,9 +108,11 @@ train d --optimizer inna --data-dir nowhere
 train d --optimizer inna --data-dir .
 train d --optimizer inna --data-dir=
 train d --optimizer inna --data-dir
+train d --optimizer inna --data-dir=~no-such-user/x
 train digits --optimizer inna --data-note
 train digits --optimizer inna --out
 train digits --optimizer inna --out=
+train digits --optimizer inna --out=~no-such-user/x
 train digits --optimizer inna --out /dev/null
 train digits --optimizer inna --scale paper
 compare digit
@@ -141,6 +143,7 @@ compare d --data-dir .
 compare --data-note
 compare --out /dev/null/x
 compare --out=
+compare --out ~no-such-user
 compare --learning-rate 1
 figure
 figure 9.9
@@ -162,12 +165,14 @@ figure 4.6 --data-note
 figure 4.6 --resume
 figure 2.1 --out /dev/null/x
 figure 2.1 --out=
+figure 2.1 --out=~no-such-user
 figure 2.1 --seeds 3
 table
 table 4.1
 table nan
 table 3.1 --out /dev/null/x
 table 3.1 --out=
+table 3.1 --out=~no-such-user
 table 3.1 --outt x
 """.splitlines()[1:]
 

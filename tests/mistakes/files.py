@@ -83,6 +83,12 @@ def pickled(folder):
     (folder / "cifar-10-batches-py" / "data_batch_1").write_bytes(pickle.dumps({}))
 
 
+def keras(folder):
+    for path in folder.iterdir():
+        path.unlink()
+    (folder / "mnist.npz").touch()
+
+
 def packed(folder):
     for path in folder.iterdir():
         path.unlink()
@@ -116,7 +122,14 @@ DAMAGES = {
         f"{LABELS} is one label short": rewrite(LABELS, idx((5,))),
         f"{IMAGES}.gz ends early": zipped(IMAGES, lambda x: x[:-20]),
         f"{IMAGES}.gz has a bit flipped": zipped(IMAGES, flip),
-        f"{IMAGES}.gz is not gzipped": zipped(IMAGES, gzip.decompress),
+        f"{IMAGES}.gz is a page of a web server": zipped(
+            IMAGES, lambda x: b"<!DOCTYPE html><html>404 Not Found</html>"
+        ),
+        f"{IMAGES} is a pointer of Git LFS": rewrite(
+            IMAGES, lambda x: b"version https://git-lfs.github.com/spec/v1\n"
+        ),
+        f"{IMAGES} is a zip archive": rewrite(IMAGES, lambda x: b"PK\3\4" + x),
+        "Keras's copy": keras,
         f"{IMAGES}.gz inflates to 300 MiB more": bomb,
         f"{LABELS} is missing": lambda folder: (folder / LABELS).unlink(),
         f"{LABELS} is a link to nothing": link(LABELS, "nothing"),

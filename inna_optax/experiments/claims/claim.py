@@ -53,7 +53,7 @@ def load(folder: pathlib.Path, name: str) -> Record | None:
     path = folder / PLACES[name]
     if not path.exists():
         return None
-    record = json.loads(path.read_text())
+    record = json.loads(path.read_text(encoding="utf-8"))
     if "problems" not in record:
         return record
     problem = {"4.5 (d)": "d"}.get(name, name if len(name) == 1 else "mnist-nin")

@@ -5,6 +5,7 @@
 """
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -29,6 +30,7 @@ from inna_optax.experiments.commands.parser import (
 )
 from inna_optax.experiments.errors import ArgumentError, UserError
 from inna_optax.experiments.running.stopping import Stopped
+from inna_optax.experiments.running.terminal import any_output
 from inna_optax.experiments.running.unit import default_evaluate_every
 from inna_optax.training import CheckpointError, make_mesh
 
@@ -252,6 +254,12 @@ def _run(arguments: argparse.Namespace, argv: Sequence[str]) -> int:
 
 def main(argv: Sequence[str]) -> int:
     """Runs the command that `argv` names; returns the exit status."""
+    with any_output():
+        return _main(argv)
+
+
+def _main(argv: Sequence[str]) -> int:
+    """The same, on streams that take every text."""
     try:
         if argv and not argv[0].startswith("-"):
             _pick("command", argv[0], COMMANDS)
@@ -272,6 +280,8 @@ def main(argv: Sequence[str]) -> int:
     except KeyboardInterrupt:
         print("inna-optax: interrupted", file=sys.stderr)
         return SIGNALLED + signal.SIGINT
+    except BrokenPipeError:
+        raise
     except Exception as error:
         reason = _environment_message(error)
         if reason is None:
@@ -292,4 +302,16 @@ def _environment_message(error: Exception) -> str | None:
     if isinstance(error, jax.errors.JaxRuntimeError) and out_of_memory:
         wanted = str(error).splitlines()[0]
         return f"out of memory ({wanted}): a smaller --batch-size takes less"
+    return _no_device()
+
+
+def _no_device() -> str | None:
+    """Why JAX has no device; None if it has.  Whatever then failed, failed by that."""
+    try:
+        jax.devices()
+    except Exception as error:  # of many types, an AssertionError among them
+        asked = f"JAX_PLATFORMS={os.environ.get('JAX_PLATFORMS', '')}"
+        told = isinstance(error, RuntimeError)
+        reason = str(error).partition("\n")[0] if told else "there is none of that kind"
+        return f"JAX finds no device ({asked}): {reason}"
     return None

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
 from inna_optax.experiments.catalogue.contenders import Decay
@@ -30,6 +29,7 @@ from inna_optax.experiments.running.provenance import provenance
 from inna_optax.experiments.running.records import METRICS, RunRecord
 from inna_optax.experiments.running.setting import Setting, program_for
 from inna_optax.experiments.running.stopping import stop_signals
+from inna_optax.experiments.running.terminal import Console
 from inna_optax.training import Program, write_json
 from inna_optax.training.checkpoints import FORMAT
 
@@ -112,7 +112,7 @@ def compare_problems(
         record = folder / record_name
         result = {"figure": number, "scale": scale, "problems": summaries}
         write_json(record, {**result, **provenance(command)})
-        written = json.loads(record.read_text())
+        written = json.loads(record.read_text(encoding="utf-8"))
         shown_problems = list(written["problems"].values())
         paths = save(draw_comparisons(shown_problems), folder, stem)
     console = Console()

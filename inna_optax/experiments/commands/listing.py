@@ -1,11 +1,11 @@
 """The command `inna-optax list`."""
 
-from rich.console import Console
 from rich.table import Table
 
 from inna_optax.experiments.catalogue.contenders import CONTENDERS
 from inna_optax.experiments.catalogue.figures import COMPARISONS, FIGURES, TABLES
 from inna_optax.experiments.catalogue.problems import PROBLEMS
+from inna_optax.experiments.running.terminal import Console
 
 
 def show_catalogue() -> None:

@@ -1,6 +1,7 @@
 """What can be typed: the commands, their options, and the values of options."""
 
 import argparse
+import os
 import pathlib
 import textwrap
 from collections.abc import Iterable
@@ -273,9 +274,19 @@ def _seed(text: str) -> int:
 
 
 def _folder(text: str) -> pathlib.Path:
+    """A folder; its `~` too, which shells leave where it follows an equals sign."""
     if not text:  # which pathlib takes for the current one
         raise argparse.ArgumentTypeError("must name a folder, got ''")
-    return pathlib.Path(text)
+    # Not by pathlib, for which ./~ is ~.
+    expanded = os.path.expanduser(text)  # noqa: PTH111
+    if expanded.startswith("~"):
+        raise argparse.ArgumentTypeError(
+            f"must name a folder, got {text!r}, whose home is unknown (a folder of"
+            f" that name is ./{text})"
+        )
+    path = pathlib.Path(expanded)
+    # Nobody shall expand ./~ once more.
+    return path.absolute() if str(path).startswith("~") else path
 
 
 def _mesh_sizes(text: str) -> dict[str, int]:

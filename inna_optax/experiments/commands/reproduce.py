@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
-from rich.console import Console
 from rich.table import Table
 
 from inna_optax.experiments.catalogue.figures import FIGURES, TABLES
 from inna_optax.experiments.figures import style
 from inna_optax.experiments.running.folders import output_folder
 from inna_optax.experiments.running.provenance import provenance
+from inna_optax.experiments.running.terminal import Console
 from inna_optax.training import write_json
 
 
@@ -26,13 +26,16 @@ def figure(
     with (
         output_folder(out, stem, f"{stem}.json") as folder,
         _double_precision(),
-        Console(stderr=True).status(f"figure {number}: {FIGURES[number].title}"),
+        # A spinner in ASCII, for every terminal.
+        Console(stderr=True).status(
+            f"figure {number}: {FIGURES[number].title}", spinner="line"
+        ),
     ):
         record = folder / f"{stem}.json"
         result = {"figure": number, "scale": scale, **module.compute(scale)}
         write_json(record, result | provenance(command))
         # From the file: the picture shows what was written, and nothing else.
-        written = json.loads(record.read_text())
+        written = json.loads(record.read_text(encoding="utf-8"))
         paths = style.save(module.draw(written), record.parent, stem)
     console = Console()
     table = Table("reading", "value", title=f"figure {number}: {FIGURES[number].title}")

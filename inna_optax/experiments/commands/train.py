@@ -4,7 +4,6 @@ import pathlib
 import time
 from collections.abc import Sequence
 
-from rich.console import Console
 from rich.table import Table
 
 from inna_optax.experiments.errors import ArgumentError
@@ -20,6 +19,7 @@ from inna_optax.experiments.running.records import (
 from inna_optax.experiments.running.scalars import check_installed, scalar_writer
 from inna_optax.experiments.running.setting import program_for
 from inna_optax.experiments.running.stopping import stop_signals
+from inna_optax.experiments.running.terminal import Console
 from inna_optax.experiments.running.unit import Unit, train_unit
 from inna_optax.training import (
     Checkpoints,

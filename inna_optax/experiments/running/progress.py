@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import Iterator
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     Progress,
@@ -13,7 +12,17 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 from rich.text import Text
+
+from inna_optax.experiments.running.terminal import Console
+
+
+class _Description(ProgressColumn):
+    """What is running: a str, which the console writes as its stream can."""
+
+    def render(self, task: Task) -> str:
+        return task.description
 
 
 class _Speed(ProgressColumn):
@@ -58,7 +67,7 @@ class Bar:
 def progress_bar(description: str, total: int, *, shown: bool = True) -> Iterator[Bar]:
     """A bar of `total` images on stderr, where it does not mix with results."""
     with Progress(
-        TextColumn("{task.description}"),
+        _Description(Column(no_wrap=True)),
         BarColumn(bar_width=20),
         TextColumn("{task.percentage:3.0f}%"),
         _Speed(),

@@ -2,6 +2,7 @@
 
 import contextlib
 import pathlib
+import shlex
 import signal
 import threading
 from collections.abc import Iterator
@@ -15,7 +16,8 @@ class Stopped(Exception):  # noqa: N818 (nothing went wrong)
 
     def __init__(self, signum: int, folder: pathlib.Path) -> None:
         name = signal.Signals(signum).name
-        super().__init__(f"stopped by {name}; go on with --out {folder} --resume")
+        out = shlex.quote(str(folder))  # to be copied into a shell
+        super().__init__(f"stopped by {name}; go on with --out {out} --resume")
         self.signum = signum
 
 

@@ -1,9 +1,11 @@
 """The command line, as a user meets it."""
 
 import csv
+import pathlib
 import subprocess
 import sys
 
+import jax
 import matplotlib.image
 import numpy as np
 import pytest
@@ -176,6 +178,52 @@ def test_list_names_everything(capsys):
     printed = capsys.readouterr().out
     for name in (*PROBLEMS, *CONTENDERS, *FIGURES, *COMPARISONS):
         assert name in printed
+
+
+@pytest.mark.parametrize(
+    ("out", "folder"),
+    [
+        ("--out=~/runs", "home/runs"),
+        ("--out=~/runs/", "home/runs"),
+        ("--out=./~", "here/~"),
+        ("--out=my runs/é", "here/my runs/é"),
+        ("--out=~", "home"),
+    ],
+)
+def test_a_tilde_is_the_home_in_every_form(tmp_path, monkeypatch, out, folder):
+    for name in ("here", "home"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path / "here")
+    assert command_line.main(["table", "3.1", out]) == 0
+    assert (tmp_path / folder / "table-3.1.json").exists()
+
+
+def test_every_path_option_expands_a_tilde(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/someone")
+    monkeypatch.setenv("USERPROFILE", "/home/someone")
+    folders = {"--out": "out", "--data-dir": "data_dir"}
+    for option, name in folders.items():
+        for typed in ([f"{option}=~/x"], [option, "~/x"]):
+            given = vars(command_line.make_parser().parse_args(["compare", *typed]))
+            assert given[name] == pathlib.Path("/home/someone/x")
+        given = vars(command_line.make_parser().parse_args(["compare", option, "./~"]))
+        assert given[name] == pathlib.Path.cwd() / "~"
+
+
+@pytest.mark.parametrize(
+    "typed", [("table", "3.1"), (*RUN, "--epochs", 1)], ids=["table", "train"]
+)
+@pytest.mark.parametrize("platform", ["cuda", "nonsense"])
+def test_without_a_device_one_line_says_so(tmp_path, typed, platform):
+    if platform == "cuda" and jax.default_backend() != "cpu":
+        pytest.skip("there is a device of that kind")
+    done = run(*typed, "--out", tmp_path, JAX_PLATFORMS=platform)
+    assert done.returncode == 1
+    line = f"inna-optax: JAX finds no device (JAX_PLATFORMS={platform}): "
+    assert done.stderr.splitlines()[-1].startswith(line)
+    assert "Traceback" not in done.stderr
 
 
 def test_scalars_without_their_package(tmp_path, monkeypatch, capsys):
