@@ -317,10 +317,10 @@ def stochastic_gv_sgd(
       ...   params = optax.apply_updates(params, updates)
       ...   print(f'Objective function: {f(params):.3f}')
       Objective function: 5.040
-      Objective function: 3.716
-      Objective function: 2.908
-      Objective function: 2.356
-      Objective function: 1.954
+      Objective function: 3.226
+      Objective function: 2.064
+      Objective function: 1.321
+      Objective function: 0.846
 
     References:
       Castera, `Inertial and Second-order Optimization Algorithms for Training
@@ -402,10 +402,10 @@ def exact_gv_sgd(
       ...   params = optax.apply_updates(params, updates)
       ...   print(f'Objective function: {f(params):.3f}')
       Objective function: 5.040
-      Objective function: 3.716
-      Objective function: 2.908
-      Objective function: 2.356
-      Objective function: 1.954
+      Objective function: 3.226
+      Objective function: 2.064
+      Objective function: 1.321
+      Objective function: 0.846
 
     References:
       Castera, `Inertial and Second-order Optimization Algorithms for Training
@@ -496,10 +496,10 @@ def expected_gv_sgd(
       ...   params = optax.apply_updates(params, updates)
       ...   print(f'Objective function: {f(params):.3f}')
       Objective function: 5.040
-      Objective function: 3.716
-      Objective function: 2.908
-      Objective function: 2.356
-      Objective function: 1.954
+      Objective function: 3.226
+      Objective function: 2.064
+      Objective function: 1.321
+      Objective function: 0.846
 
     References:
       Castera, `Inertial and Second-order Optimization Algorithms for Training

@@ -157,8 +157,8 @@ def step_tuned_sgd(
       ...   gamma = optax.tree.get(opt_state, 'gamma')
       ...   print(f'Objective function: {f(params):.3f}, gamma: {gamma:.2f}')
       Objective function: 1.814, gamma: 0.50
-      Objective function: 0.986, gamma: 0.50
-      Objective function: 0.604, gamma: 0.50
+      Objective function: 0.743, gamma: 0.50
+      Objective function: 0.304, gamma: 0.50
 
     References:
       Castera et al., `Second-order step-size tuning of SGD for non-convex
