@@ -28,7 +28,9 @@ def nearest(name: Any, names: Iterable[str]) -> str:
 
 def known_number(value: Any) -> float | None:
     """`value` as a float if it is a real number of Python or NumPy, else None."""
-    if isinstance(value, np.ndarray) and value.ndim == 0:
+    if isinstance(value, np.generic) or (
+        isinstance(value, np.ndarray) and value.ndim == 0
+    ):
         value = value.item()
     if isinstance(value, numbers.Real) and not isinstance(value, bool):
         return float(value)

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from inna_optax._checks import check_number, known_number, shown
-from inna_optax.transforms._arithmetic import Scalar
+from inna_optax.transforms._arithmetic import Scalar, working_dtype
 
 ScalarOrSchedule = float | jax.Array | Callable[[Any], Any]
 
@@ -137,7 +137,7 @@ def as_scalar(value: Any) -> Scalar:
     if number is not None:
         return number
     array = jnp.real(jnp.asarray(value))
-    return array.astype(jnp.promote_types(array.dtype, jnp.float32))
+    return array.astype(working_dtype(array))
 
 
 def value_at(name: str, hyperparameter: ScalarOrSchedule, count: jax.Array) -> Scalar:

@@ -62,7 +62,7 @@ def _run(alpha: jax.Array, beta: jax.Array, start: jax.Array) -> Any:
         theta = optax.apply_updates(theta, updates)
         outside = jnp.abs(theta[0]) > ESCAPE_DISTANCE
         escaped_at = jnp.where(outside, jnp.minimum(escaped_at, k), escaped_at)
-        looks += (k % LOOK_EVERY == 0) & (escaped_at > k)
+        looks += ((k % LOOK_EVERY == 0) & (escaped_at > k)).astype(looks.dtype)
         return (theta, state, escaped_at, looks), None
 
     carry = (start, solver.init(start), jnp.int32(NEVER), jnp.int32(0))
