@@ -66,19 +66,41 @@ class VelocityCoefficients(NamedTuple):
 def velocity_coefficients(
     gamma: Scalar, alpha: Scalar, beta: Scalar, epsilon: float
 ) -> VelocityCoefficients:
-    # Dividing by `keep` loses about epsilon / |keep| of the update.  Moving `keep` away
-    # from zero by `margin` changes alpha by that fraction.  This margin makes both of
-    # order sqrt(epsilon).
-    keep = _away_from_zero(1 - alpha * gamma, margin=4 * epsilon**0.5)
+    keep = away_from_zero(1 - alpha * gamma, epsilon)
     push = gamma * (1 - alpha * beta)
     return VelocityCoefficients(keep, push, gamma / keep, gamma * beta)
 
 
-def _away_from_zero(value: Scalar, margin: float) -> Scalar:
+def away_from_zero(value: Scalar, epsilon: float) -> Scalar:
+    """A velocity's factor, moved away from zero.
+
+    Dividing by it loses about `epsilon / |value|` of the update.  Moving it by `margin`
+    changes alpha by that fraction.  This margin makes both of order sqrt(epsilon).
+    """
+    margin = 4 * epsilon**0.5
     if isinstance(value, float):
         return value if abs(value) >= margin else math.copysign(margin, value)
     nearest = jnp.where(value < 0, -margin, margin)
     return jnp.where(jnp.abs(value) < margin, nearest, value)
+
+
+def velocity_step(
+    c: VelocityCoefficients,
+    velocity: optax.Updates,
+    gradients: optax.Updates,
+    dtypes: Any,
+    start: Scalar = 0.0,
+) -> tuple[optax.Updates, optax.Updates]:
+    """The updates, in the types `dtypes`, and the new velocity.
+
+    `start` is added to the gradients' factor in the velocity: zeros are stored for the
+    initial velocity, which is a multiple of the first gradient.
+    """
+    velocity = weighted_sum(
+        (c.keep, start - c.push), (velocity, gradients), like=velocity
+    )
+    kept = weighted_sum((1.0, c.push), (velocity, gradients))
+    return weighted_sum((c.along, -c.pull), (kept, gradients), like=dtypes), velocity
 
 
 def inna(
@@ -124,8 +146,9 @@ def inna(
         :math:`4 \sqrt{\epsilon}` (0.0014 in float32), it is replaced by that bound.
       alpha: viscous friction, in [0, inf); a number or a schedule.  Small values
         give more inertia.
-      beta: Newton-like damping, in (0, inf); a number or a schedule.  Large values
-        damp oscillations, but the learning rate must then be smaller.
+      beta: Newton-like damping, in [0, inf); a number or a schedule.  Large values
+        damp oscillations, but the learning rate must then be smaller.  At 0 this is the
+        heavy ball with friction (2.2).
       initial_speed: s in [0, inf): the initial velocity of the params is
         :math:`\dot\theta(0) = -s g_0`.  1 is the papers' initialization
         (:math:`\psi_0 = (1 - \alpha\beta) \theta_0 - (\beta^2 - \beta) g_0`); ``beta``
@@ -182,7 +205,7 @@ def inna(
     """
     check_hyperparameter("learning_rate", learning_rate, "[0, inf)", schedule=True)
     check_hyperparameter("alpha", alpha, "[0, inf)", schedule=True)
-    check_hyperparameter("beta", beta, "(0, inf)", schedule=True)
+    check_hyperparameter("beta", beta, "[0, inf)", schedule=True)
     check_hyperparameter("initial_speed", initial_speed, "[0, inf)")
     check_alpha_step(alpha, learning_rate)
     check_storage_dtype("velocity_dtype", velocity_dtype)
@@ -207,14 +230,9 @@ def inna(
         a = value_at("alpha", alpha, state.count)
         b = value_at("beta", beta, state.count)
         c = velocity_coefficients(gamma, a, b, rounding_error(updates))
-        # v_0 is (beta - s) g_0, but zeros are stored: the first step changes g's factor
-        # instead.
+        # v_0 is (beta - s) g_0.
         start = jnp.where(state.count == 0, c.keep * (b - initial_speed), 0.0)
-        velocity = weighted_sum(
-            (c.keep, start - c.push), (state.velocity, updates), like=state.velocity
-        )
-        kept = weighted_sum((1.0, c.push), (velocity, updates))
-        updates = weighted_sum((c.along, -c.pull), (kept, updates), like=dtypes)
+        updates, velocity = velocity_step(c, state.velocity, updates, dtypes, start)
         return updates, InnaState(optax.safe_increment(state.count), velocity)
 
     return optax.GradientTransformationExtraArgs(init_fn, update_fn)
@@ -236,7 +254,8 @@ def phase_variable(
         update (before it the initial velocity, which depends on the first gradient,
         is not known), or a state that holds one, such as that of ``optax.chain``.
       alpha: the friction given to the optimizer, in [0, inf).
-      beta: the damping given to the optimizer, in (0, inf).
+      beta: the damping given to the optimizer, in (0, inf): at 0 the papers'
+        :math:`\psi` is not defined.
 
     Returns:
       A pytree of the params' structure, shapes and types.

@@ -33,7 +33,7 @@ train digits --optimizer inna --alpha -1
 train digits --optimizer inna --alpha nan
 train digits --optimizer sgd --alpha 1
 train digits --optimizer inna --beta x
-train digits --optimizer inna --beta 0
+train digits --optimizer inna --beta -0.1
 train digits --optimizer step_tuned_sgd --beta 1
 train digits --optimizer inna --beta nan
 train digits --optimizer step_tuned_sgd --nu x

@@ -37,6 +37,15 @@ _SMALL = {"learning_rate": 0.02}
 
 OPTIMIZERS = {
     "inna": Optimizer(inna_optax.inna, _SMALL, _INNA | {"initial_speed": (0.0, 0.1)}),
+    "damped_momentum": Optimizer(
+        inna_optax.damped_momentum,
+        _SMALL,
+        {
+            "learning_rate": (0.05, 0.1),
+            "momentum": (0.5, 0.95),
+            "damping": (0.1, 1.2),
+        },
+    ),
     "innaprop": Optimizer(
         inna_optax.innaprop,
         _SMALL,

@@ -11,9 +11,9 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from tests.transforms.optimizers import OPTIMIZERS, extra_args, gradient
 
 LEAVES = 2
-# INNA and INNAprop act on each number alone. The others measure the curvature by two
+# INNA and its relatives act on each number alone. The others measure curvature by two
 # inner products over all params, of each leaf first, which the devices then sum.
-ACT_ON_EACH_NUMBER = ("inna", "innaprop")
+ACT_ON_EACH_NUMBER = ("inna", "damped_momentum", "innaprop")
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

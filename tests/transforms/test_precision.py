@@ -17,6 +17,7 @@ import pytest
 
 from inna_optax import (
     barzilai_borwein,
+    damped_momentum,
     exact_gv_sgd,
     expected_gv_sgd,
     inna,
@@ -45,6 +46,8 @@ class Bound(NamedTuple):
 ITERATES = {
     # 1 / (alpha gamma) is 40 to 200 steps: so many rounded velocities add up.
     "inna": Bound(350, 6, 0.06, 6),
+    # The share of the fresh gradient is rounded once, the average decays in 33 steps.
+    "damped_momentum": Bound(9, 15, 0.2, 2),
     # The mean square averages 1,000 squares, but its error counts at a given step only.
     "innaprop": Bound(200, 18, 0.3, 2.2),
     # theta stays near its start: the decay reads it as the params' type has it.
@@ -176,6 +179,10 @@ def inna_twin(start, grads):
     return twins.inna(at(grads), start, STEPS, inna_rate, 0.5, 0.1, 1.0)
 
 
+def damped_momentum_twin(start, grads):
+    return twins.damped_momentum(at(grads), start, STEPS, inna_rate, 0.97, 0.3)
+
+
 def innaprop_twin(start, grads, gamma, weight_decay):
     arguments = at(grads), start, STEPS, gamma, 0.5, 0.9, 0.999, 1e-8
     return twins.innaprop(*arguments, weight_decay)
@@ -222,6 +229,14 @@ OPTIMIZERS = {
     "inna": Optimizer(
         functools.partial(inna, inverse_power_schedule(0.05, 0.25), 0.5, 0.1),
         inna_twin,
+        noise,
+        "velocity_dtype",
+    ),
+    "damped_momentum": Optimizer(
+        functools.partial(
+            damped_momentum, inverse_power_schedule(0.05, 0.25), 0.97, 0.3
+        ),
+        damped_momentum_twin,
         noise,
         "velocity_dtype",
     ),

@@ -27,6 +27,18 @@ def inna(gradient, theta, steps, gamma, alpha, beta, speed):
     return iterates
 
 
+def damped_momentum(gradient, theta, steps, eta, mu, c):
+    """A share of the fresh gradient, the rest from the average of the past ones."""
+    average = np.zeros(theta.shape)
+    iterates = [theta]
+    for k in range(steps):
+        g = gradient(theta, k)
+        theta = theta - eta(k) / (1 - mu) * (c * g + (1 - c) * average)
+        average = mu * average + (1 - mu) * g
+        iterates.append(theta)
+    return iterates
+
+
 def innaprop(gradient, theta, steps, gamma, alpha, beta, sigma, eps, weight_decay):
     """Algorithm 1 of arXiv:2410.05871, AdamW-like indices from 1."""
     psi = (1 - alpha * beta) * theta
