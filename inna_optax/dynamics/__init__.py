@@ -5,6 +5,7 @@ Needs the extra `dynamics` (diffrax and matfree): `pip install inna-optax[dynami
 
 from inna_optax.dynamics.diagnosis import Diagnosis, diagnose
 from inna_optax.dynamics.energy import lyapunov, lyapunov_max, lyapunov_min
+from inna_optax.dynamics.fastest import FastestSettings, fastest_settings
 from inna_optax.dynamics.flow import DinSolution, din_flow, solve_din
 from inna_optax.dynamics.hessian import HessianExtremes, hessian_extremes
 from inna_optax.dynamics.spectrum import (
@@ -21,9 +22,11 @@ from inna_optax.dynamics.step_size import (
 __all__ = [
     "Diagnosis",
     "DinSolution",
+    "FastestSettings",
     "HessianExtremes",
     "diagnose",
     "din_flow",
+    "fastest_settings",
     "flow_eigenvalues",
     "hessian_extremes",
     "is_gradient_like",

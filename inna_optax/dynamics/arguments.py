@@ -17,7 +17,7 @@ def check_number_or_array(name: str, value: Any, interval: str) -> None:
       TypeError: if `value` is neither a real number nor an array of real numbers.
       ValueError: if `value` is a number outside `interval`.
     """
-    if not _is_real_array(value):
+    if not (isinstance(value, jax.Array) or _is_real_array(value)):
         check_hyperparameter(name, value, interval)
 
 

@@ -5,6 +5,7 @@ from typing import Any, Literal, NamedTuple
 
 import jax
 
+from inna_optax.dynamics.fastest import FastestSettings, fastest_settings
 from inna_optax.dynamics.hessian import hessian_extremes
 from inna_optax.dynamics.spectrum import oscillation_interval
 from inna_optax.dynamics.step_size import saddle_avoiding_step_size, stable_step_size
@@ -23,6 +24,8 @@ class Diagnosis(NamedTuple):
     spirals: Literal["yes", "no", "possibly"]
     stable_learning_rate: float  # INNA converges on the quadratic model below it.
     saddle_avoiding_learning_rate: float  # Theorem 3.9 holds below it.
+    # On the quadratic model, in plain numbers; None unless all curvatures are positive.
+    fastest: FastestSettings | None
 
     def __str__(self) -> str:
         if self.oscillation_interval is None:
@@ -40,8 +43,22 @@ class Diagnosis(NamedTuple):
                 f"  stable learning rates: below {self.stable_learning_rate:.4g}",
                 "  learning rates that avoid strict saddles: below"
                 f" {self.saddle_avoiding_learning_rate:.4g}",
+                *self._recommendation(),
             ]
         )
+
+    def _recommendation(self) -> list[str]:
+        if self.fastest is None:
+            return []
+        (gamma, alpha, beta), momentum = self.fastest.inna, self.fastest.momentum
+        return [
+            f"  fastest on the quadratic model: errors times {self.fastest.rate:.4g} a"
+            " step, from rest, by",
+            f"    inna({gamma:.4g}, alpha={alpha:.4g}, beta={beta:.4g},"
+            f" initial_speed={beta:.4g})",
+            f"    damped_momentum({momentum.learning_rate:.4g},"
+            f" momentum={momentum.momentum:.4g}, damping={momentum.damping:.4g})",
+        ]
 
 
 def diagnose(
@@ -53,13 +70,14 @@ def diagnose(
     iterations: int = 64,
     key: jax.Array | None = None,
 ) -> Diagnosis:
-    """Tells whether INNA will spiral, and the largest safe learning rates.
+    """Tells whether INNA will spiral, which rates are safe and which settings fastest.
 
     Measures the extreme curvatures of the loss at ``params``, and reads the rest off
     the theory of the loss's quadratic model there: :func:`oscillation_interval`,
-    :func:`stable_step_size` and :func:`saddle_avoiding_step_size`, with the largest
-    curvature for L.  The last two are at most ``1 / alpha``, since
-    :func:`inna_optax.inna` accepts only smaller learning rates.
+    :func:`stable_step_size`, :func:`saddle_avoiding_step_size` and
+    :func:`fastest_settings`, with the largest curvature for L.  The two limits are at
+    most ``1 / alpha``, since :func:`inna_optax.inna` accepts only smaller learning
+    rates.
 
     Args:
       loss_fn: from params to the loss, an array of shape ().
@@ -87,6 +105,9 @@ def diagnose(
         spirals: yes (INNA oscillates at curvatures from 1.115 to 358.9)
         stable learning rates: below 0.14
         learning rates that avoid strict saddles: below 0.1
+        fastest on the quadratic model: errors times 0.6667 a step, from rest, by
+          inna(0.2357, alpha=2.357, beta=0.2357, initial_speed=0.2357)
+          damped_momentum(0.05556, momentum=0.4444, damping=0.5556)
 
     References:
       Castera, `Inertial and Second-order Optimization Algorithms for Training
@@ -114,6 +135,11 @@ def diagnose(
         ),
         saddle_avoiding_learning_rate=min(
             float(saddle_avoiding_step_size(alpha, beta, lipschitz)), accepted
+        ),
+        fastest=(
+            jax.tree.map(float, fastest_settings(smallest, largest))
+            if smallest > 0
+            else None
         ),
     )
 
