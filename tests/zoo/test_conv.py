@@ -246,6 +246,9 @@ def test_hessian_times_vector_on_an_explicit_axis(case):
     assert_close(found, product(plain)(x, kernel))
 
 
+@pytest.mark.skipif(
+    jax.__version_info__ < (0, 10), reason="JAX 0.7 batches no convolution there"
+)
 def test_networks_on_an_explicit_axis():
     """`vmap` over networks of which each device has its own."""
     case = (8, 8, 4, 6, 3, 2, ONE)

@@ -166,6 +166,11 @@ SMALL = {
 }
 ALL = pytest.mark.parametrize("name", SMALL)
 EXPLICIT = AxisType.Explicit
+# JAX 0.7 has no gradient of a dense layer whose examples are split along an Explicit
+# axis; what is between was not tried.
+needs_dense_gradients = pytest.mark.skipif(
+    jax.__version_info__ < (0, 10), reason="JAX has none of a dense layer there"
+)
 NORMALIZED = ["lenet, batch norm", "nin, batch norm", "resnet20"]
 
 
@@ -253,6 +258,7 @@ def test_gradient_lowers_for(name, platform):
     assert ("stablehlo.convolution" in text) == (name != "autoencoder")
 
 
+@needs_dense_gradients
 @ALL
 def test_gradient_traces_on_an_explicit_axis(name):
     """As `jax.make_mesh` makes it, with the images split along it."""
@@ -275,7 +281,10 @@ def test_gradient_traces_on_an_explicit_axis(name):
     assert shapes == jax.tree.map(jnp.shape, (params, state))
 
 
-@pytest.mark.parametrize("kind", [AxisType.Explicit, AxisType.Manual])
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(EXPLICIT, marks=needs_dense_gradients), AxisType.Manual],
+)
 def test_gradient_with_images_in_parts_is_that_of_one_device(kind):
     model, x = small("lenet")
     graph, params = nnx.split(model)
