@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from inna_optax._checks import as_count, known_number, shown
+from inna_optax.dynamics.sharding import in_parts, whole
 from inna_optax.transforms._arithmetic import Scalar, weighted_sum, working_dtype
 from inna_optax.transforms._hyperparameters import as_scalar, check_hyperparameter
 
@@ -119,7 +120,8 @@ def solve_din(
     Args:
       grad_fn: the gradient of the loss, from params to the same pytree.
       theta0: the params at time 0, any pytree of real arrays; the solution is computed
-        in at least float32.
+        in at least float32.  If they vary inside `jax.shard_map`, this needs
+        ``check_vma=False``.
       t1: the last time, in (0, inf).
       alpha: viscous friction, in [0, inf).
       beta: Newton-like damping, in (0, inf).
@@ -186,8 +188,8 @@ def solve_din(
             "solver must be a solver of diffrax, such as diffrax.Kvaerno5(), got"
             f" {shown(solver)}."
         )
-    flow = din_flow(grad_fn, alpha, beta)
     theta0 = jax.tree.map(lambda x: jnp.asarray(x, working_dtype(x)), theta0)
+    flow = din_flow(lambda theta: whole(grad_fn(in_parts(theta, theta0))), alpha, beta)
     velocity0 = _initial_velocity(
         grad_fn, theta0, v0, psi0, as_scalar(alpha), as_scalar(beta)
     )
@@ -199,14 +201,15 @@ def solve_din(
         t0=0.0,
         t1=t1,
         dt0=None,
-        y0=(theta0, velocity0),
+        y0=whole((theta0, velocity0)),
         saveat=diffrax.SaveAt(ts=ts),
         stepsize_controller=diffrax.PIDController(rtol=rtol, atol=atol),
         max_steps=max_steps,
         throw=False,
     )
     solution = _checked(solution, t1)
-    return DinSolution(solution.ts, *solution.ys)
+    ys = (in_parts(y, theta0, leading_axes=1) for y in solution.ys)
+    return DinSolution(solution.ts, *ys)
 
 
 def _times(ts: Any, t1: Scalar) -> jax.Array:

@@ -10,6 +10,7 @@ from matfree import decomp
 
 from inna_optax._checks import as_count
 from inna_optax.dynamics.arguments import check_key
+from inna_optax.dynamics.sharding import in_parts, whole
 from inna_optax.transforms._arithmetic import working_dtype
 
 
@@ -38,7 +39,8 @@ def hessian_extremes(
     Args:
       loss_fn: from params to the loss, an array of shape ().
       params: any pytree of real floating-point arrays, such as a Flax network's
-        ``nnx.state(model, nnx.Param)``.  Arithmetic is done in at least float32.
+        ``nnx.state(model, nnx.Param)``.  Arithmetic is done in at least float32.  If
+        they vary inside `jax.shard_map`, this needs ``check_vma=False``.
       iterations: number of Hessian-vector products, in [1, inf); at most one per
         parameter is made, and that many give the exact extremes up to rounding.  On a
         large network the result is accurate to ``error``.
@@ -78,10 +80,10 @@ def hessian_extremes(
                 f" {jnp.result_type(leaf)}."
             )
     wide = jax.tree.map(lambda x: jnp.asarray(x, working_dtype(x)), params)
-    flat, unravel = ravel_pytree(wide)
+    flat, unravel = ravel_pytree(whole(wide))
     if flat.size == 0:
         raise ValueError("params must hold at least one number, got none.")
-    gradient = jax.grad(lambda x: loss_fn(unravel(x)))
+    gradient = jax.grad(lambda x: loss_fn(in_parts(unravel(x), wide)))
 
     @jax.jit
     def extremes(x: jax.Array, start: jax.Array) -> HessianExtremes:

@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 
 from inna_optax._checks import as_count
 from inna_optax.training.arguments import as_path, check_type
@@ -111,7 +110,7 @@ class Checkpoints:
         import orbax.checkpoint as ocp
 
         # A copy, which no later step is given to reuse while it is written.
-        arrays = jax.tree.map(jnp.copy, _named(run))
+        arrays = jax.tree.map(_copy, _named(run))
         metadata = {
             **self.identity,
             "format": FORMAT,
@@ -200,6 +199,12 @@ class Checkpoints:
         if "_manager" in vars(self):
             self._manager.close()
             del self._manager
+
+
+def _copy(array: Any) -> jax.Array:
+    """Without an operation, which could not run while another mesh is set."""
+    where = getattr(array, "sharding", None)
+    return jax.device_put(array, where, may_alias=False)
 
 
 def _named(run: Run) -> dict[str, Any]:

@@ -6,10 +6,16 @@ Along ``model`` lie different parts of the parameters, and with them of the opti
 state.  The program is the one for a single device, with the shardings of its arrays
 stated.  The compiler chooses the collectives.  The results are those of one device, up
 to the rounding of sums in another order.
+
+The mesh may be the user's own, with Auto or Explicit axes, and one of the two axes may
+be missing.  What the engine hands out lies on that mesh.  Its compiled functions run on
+the same devices with Auto axes, :func:`on_mesh`: the compiler chooses the shardings
+inside a step, for any network and optimizer.
 """
 
+import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -82,25 +88,101 @@ def make_mesh(
 
 
 def check_mesh(mesh: Any) -> None:
-    """Raises unless ``mesh`` is one with the axes ``data`` and ``model``.
+    """Raises unless a run can be on ``mesh``.
 
     Raises:
       TypeError: if it is not a mesh.
-      ValueError: if it has other axes, or axes whose shardings are Explicit, as
-        `jax.make_mesh` makes them, or Manual.
+      ValueError: if it has no axis, others than ``data`` and ``model``, or Manual ones.
     """
     check_type("mesh", mesh, Mesh)
-    if not set(AXES) <= set(mesh.axis_names):
+    if not mesh.axis_names or not set(mesh.axis_names) <= set(AXES):
         raise ValueError(
-            f"mesh must have the axes {' and '.join(AXES)}, as make_mesh gives it, got"
-            f" {', '.join(map(str, mesh.axis_names))}."
+            f"mesh must have the axis {' or '.join(AXES)} or both, and no other, got"
+            f" {', '.join(map(str, mesh.axis_names)) or 'none'}."
         )
-    if any(kind != AxisType.Auto for kind in mesh.axis_types):
+    if AxisType.Manual in mesh.axis_types:
         raise ValueError(
-            "mesh must have axes of the type Auto, as make_mesh gives it, got"
-            f" {', '.join(kind.name for kind in mesh.axis_types)}: the compiler chooses"
-            " the shardings inside a step."
+            "mesh must have axes of the types Auto or Explicit, got"
+            f" {', '.join(kind.name for kind in mesh.axis_types)}."
         )
+
+
+def count_parts(axis: str, mesh: Mesh | None) -> int:
+    """The size of an axis of the mesh, 1 if it is not there."""
+    return mesh.shape.get(axis, 1) if mesh else 1
+
+
+def along_data(mesh: Mesh) -> NamedSharding:
+    """Of arrays of examples, split along ``data`` if the mesh has it."""
+    return NamedSharding(mesh, PartitionSpec("data" if "data" in mesh.shape else None))
+
+
+def everywhere(mesh: Mesh) -> NamedSharding:
+    """Of arrays that every device has whole."""
+    return NamedSharding(mesh, PartitionSpec())
+
+
+def _is_explicit(mesh: Any) -> bool:
+    return AxisType.Explicit in mesh.axis_types
+
+
+def _explicit_part(sharding: NamedSharding) -> NamedSharding:
+    mesh = sharding.mesh
+    kinds = dict(zip(mesh.axis_names, mesh.axis_types, strict=True))
+    axes = (
+        axis if kinds.get(axis) == AxisType.Explicit else None for axis in sharding.spec
+    )
+    return NamedSharding(mesh, PartitionSpec(*axes))
+
+
+@functools.cache
+def _with_auto_axes(mesh: Mesh) -> Mesh:
+    kinds = (AxisType.Auto,) * len(mesh.axis_names)
+    return Mesh(mesh.devices, mesh.axis_names, axis_types=kinds)
+
+
+def on_mesh(
+    function: Callable[..., Any],
+    mesh: Mesh | None,
+    shardings: Callable[[Any, Mesh], Any],
+) -> Callable[..., Any]:
+    """``function``, compiled with Auto axes whatever mesh is around and its arrays on.
+
+    Args:
+      function: of pytrees of arrays, to a pytree of arrays.
+      mesh: where its results lie; None for the default device.
+      shardings: of the results on a mesh, for Explicit axes.
+
+    Returns:
+      The function; as it is if there are no Explicit axes.
+    """
+    if mesh is None:
+        return function
+    inside = _with_auto_axes(mesh).abstract_mesh
+
+    def cast(x: Any) -> Any:
+        # Of Auto axes nothing is said, so that nothing moves.
+        explicit = _is_explicit(jax.typeof(x).sharding.mesh)
+        return jax.sharding.reshard(x, PartitionSpec()) if explicit else x
+
+    @jax.jit
+    def compiled(*arguments: Any) -> Any:
+        with jax.sharding.use_abstract_mesh(inside):
+            results = function(*jax.tree.map(cast, arguments))
+        if not _is_explicit(mesh):
+            return results
+        with jax.sharding.use_abstract_mesh(mesh.abstract_mesh):
+            stated = jax.tree.map(_explicit_part, shardings(results, mesh))
+            return jax.sharding.reshard(results, stated)
+
+    def called(*arguments: Any) -> Any:
+        meshes = (jax.typeof(x).sharding.mesh for x in jax.tree.leaves(arguments))
+        around = jax.sharding.get_abstract_mesh()
+        if any(map(_is_explicit, (mesh, around, *meshes))):
+            return compiled(*arguments)
+        return function(*arguments)
+
+    return called
 
 
 def array_shardings(tree: Any, mesh: Mesh) -> Any:
@@ -114,14 +196,14 @@ def array_shardings(tree: Any, mesh: Mesh) -> Any:
 
     Args:
       tree: of arrays, or of shapes as :func:`jax.eval_shape` gives them.
-      mesh: from :func:`make_mesh`.
+      mesh: from :func:`make_mesh`, or your own with one of its axes or both.
 
     Returns:
       The tree's structure, with a :class:`jax.sharding.NamedSharding` at each leaf.
 
     Raises:
       TypeError: if ``mesh`` is not a mesh.
-      ValueError: if it has not the axes ``data`` and ``model``.
+      ValueError: if it has other axes than ``data`` and ``model``, or Manual ones.
 
     Examples:
       >>> import jax
@@ -131,12 +213,12 @@ def array_shardings(tree: Any, mesh: Mesh) -> Any:
       (None, 'model')
     """
     check_mesh(mesh)
-    parts = mesh.shape["model"]
+    parts = mesh.shape.get("model")
 
     def sharding(array: Any) -> NamedSharding:
         axes: list[str | None] = [None] * len(array.shape)
         for i in reversed(range(len(axes))):
-            if array.shape[i] and array.shape[i] % parts == 0:
+            if parts and array.shape[i] and array.shape[i] % parts == 0:
                 axes[i] = "model"
                 break
         return NamedSharding(mesh, PartitionSpec(*axes))
@@ -149,14 +231,14 @@ def with_shardings(tree: Any, mesh: Mesh | None) -> Any:
 
     Args:
       tree: of shapes.
-      mesh: from :func:`make_mesh`; None for the default device.
+      mesh: as in :func:`array_shardings`; None for the default device.
 
     Returns:
       The tree with a ``sharding`` at each leaf, for :meth:`.Checkpoints.restore`.
 
     Raises:
       TypeError: if ``mesh`` is not a mesh.
-      ValueError: if it has not the axes ``data`` and ``model``.
+      ValueError: if it has other axes than ``data`` and ``model``, or Manual ones.
 
     Examples:
       >>> import jax
@@ -181,15 +263,16 @@ def constrain_state(tree: Any, mesh: Mesh | None) -> Any:
     """Inside a compiled function: the arrays of a run, with their shardings."""
     if mesh is None:
         return tree
-    return jax.lax.with_sharding_constraint(tree, array_shardings(tree, mesh))
+    shardings = array_shardings(tree, _with_auto_axes(mesh))
+    return jax.lax.with_sharding_constraint(tree, shardings)
 
 
 def constrain_batch(examples: Any, mesh: Mesh | None) -> Any:
     """Inside a compiled function: arrays of examples, split along ``data``."""
     if mesh is None:
         return examples
-    along_data = NamedSharding(mesh, PartitionSpec("data"))
-    return jax.lax.with_sharding_constraint(examples, along_data)
+    sharding = along_data(_with_auto_axes(mesh))
+    return jax.lax.with_sharding_constraint(examples, sharding)
 
 
 def put_examples(examples: Any, mesh: Mesh | None) -> Any:
@@ -201,14 +284,15 @@ def put_examples(examples: Any, mesh: Mesh | None) -> Any:
 
     Args:
       examples: a pytree of arrays of shape (examples, ...).
-      mesh: from :func:`make_mesh`; None for the default device.
+      mesh: as in :func:`array_shardings`; None for the default device.
 
     Returns:
       The same numbers, on the devices.
 
     Raises:
       TypeError: if a leaf is not an array of examples, or ``mesh`` not a mesh.
-      ValueError: if the mesh has not the axes ``data`` and ``model``.
+      ValueError: if the mesh has other axes than ``data`` and ``model``, or Manual
+        ones.
 
     Examples:
       >>> import numpy as np
@@ -227,11 +311,9 @@ def put_examples(examples: Any, mesh: Mesh | None) -> Any:
             )
         if mesh is None:
             return jax.device_put(array)
-        divides = len(array) % mesh.shape["data"] == 0
-        spec = PartitionSpec("data") if divides else PartitionSpec()
+        divides = len(array) % count_parts("data", mesh) == 0
+        sharding = along_data(mesh) if divides else everywhere(mesh)
         array = np.asarray(array)
-        return jax.make_array_from_callback(
-            array.shape, NamedSharding(mesh, spec), array.__getitem__
-        )
+        return jax.make_array_from_callback(array.shape, sharding, array.__getitem__)
 
     return jax.tree.map(put, examples)

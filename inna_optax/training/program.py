@@ -18,7 +18,15 @@ from jax.sharding import Mesh
 
 from inna_optax._checks import as_count
 from inna_optax.training.arguments import check_type
-from inna_optax.training.mesh import check_mesh, constrain_batch, constrain_state
+from inna_optax.training.mesh import (
+    array_shardings,
+    check_mesh,
+    constrain_batch,
+    constrain_state,
+    count_parts,
+    everywhere,
+    on_mesh,
+)
 from inna_optax.training.task import PyTree, Task
 
 Hyperparameters = Mapping[str, Any]
@@ -91,9 +99,9 @@ def make_program(
         moves its running averages in each, so that a mini-batch used twice counts
         twice in them.
       evaluation_batch: examples evaluated at once, in [1, inf).
-      mesh: the devices, from :func:`.make_mesh`; the default device if None.  Along
-        its axis ``data`` a mini-batch is split, along ``model`` the parameters are,
-        see :func:`.array_shardings`.
+      mesh: the devices, from :func:`.make_mesh`, or your own with one of its axes or
+        both, Auto or Explicit; the default device if None.  Along ``data`` a mini-batch
+        is split, along ``model`` the parameters are, see :func:`.array_shardings`.
 
     Returns:
       A :class:`Program`.
@@ -101,7 +109,8 @@ def make_program(
     Raises:
       TypeError: if an argument is not of its type.
       ValueError: if a number is outside its range, ``batch_size`` is not a multiple of
-        the mesh's axis ``data``, or the mesh has other axes.
+        the mesh's axis ``data``, or the mesh has other axes than those two, or Manual
+        ones.
     """
     check_type("task", task, Task)
     if not callable(make_solver):
@@ -115,7 +124,7 @@ def make_program(
     evaluation_batch = as_count("evaluation_batch", evaluation_batch)
     if mesh is not None:
         check_mesh(mesh)
-    parts = mesh.shape["data"] if mesh else 1
+    parts = count_parts("data", mesh)
     if batch_size % parts:
         raise ValueError(
             f"batch_size must be a multiple of the mesh's data axis, {parts}, got"
@@ -198,11 +207,12 @@ def make_program(
             totals,
         )
 
+    begin = on_mesh(start, mesh, array_shardings)
     return Program(
         # On a mesh compiled as a whole, so that no device ever holds all of it.
-        jax.jit(start) if mesh else start,
-        train,
-        evaluate,
+        jax.jit(begin) if mesh else begin,
+        on_mesh(train, mesh, array_shardings),
+        on_mesh(evaluate, mesh, lambda sums, mesh: everywhere(mesh)),
         batches_per_epoch * uses_per_batch,
         evaluation_batch,
         mesh,

@@ -23,6 +23,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from inna_optax.zoo.sharding import in_auto_mode, varying_alike
+
 IMAGES = ("NHWC", "HWIO", "NHWC")
 
 
@@ -107,7 +109,9 @@ def convolve(
         # 0.37 of the time, forward and backward, for a layer of NiN (192 to 160
         # channels, 32x32 pixels).
         return jnp.dot(x, kernel[0, 0], precision=precision)
-    return _convolve(x, kernel, How(tuple(strides), pads, precision))
+    how = How(tuple(strides), pads, precision)
+    ours, plain = (functools.partial(f, how=how) for f in (_convolve, _plain))
+    return in_auto_mode(ours, like=plain)(*varying_alike(x, kernel))
 
 
 def _is_ordinary(options: dict[str, Any]) -> bool:
@@ -330,7 +334,7 @@ def _kernel_gradient(
     # A group takes images from all over the batch: on a mesh each device has some.
     parts = [a.reshape(-1, groups, *a.shape[1:]) for a in (x, g)]
     # In 16 bits the last groups' contributions would be rounded away.
-    zero = jnp.zeros(kernel.shape, jnp.promote_types(kernel.dtype, jnp.float32))
+    zero = jnp.zeros_like(kernel, jnp.promote_types(kernel.dtype, jnp.float32))
     return lax.fori_loop(0, groups, add, zero).astype(kernel.dtype)
 
 

@@ -99,6 +99,12 @@ def test_report_is_readable():
         "  spirals: yes (INNA oscillates at curvatures from 1.115 to 358.9)",
         "  stable learning rates: below 0.14",
         "  learning rates that avoid strict saddles: below 0.1",
+        "  fastest on the quadratic model: errors times 0.6667 a step, from rest, by",
+        "    inna(0.2357, alpha=2.357, beta=0.2357, initial_speed=0.2357)",
+        "    damped_momentum(0.05556, momentum=0.4444, damping=0.5556)",
     ]
+    concave = diagnose(*_quadratic(-1.0, 50.0))
+    assert concave.fastest is None
+    assert "fastest" not in str(concave)
     damped = str(diagnose(*_quadratic(2.0, 50.0), alpha=2.0, beta=1.0))
     assert "spirals: no (alpha * beta >= 1 damps every curvature)" in damped

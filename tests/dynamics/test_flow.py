@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 import inna_optax
 from inna_optax.dynamics import din_flow, solve_din
@@ -12,6 +13,8 @@ from inna_optax.landscapes import DOUBLE_WELL, NONSMOOTH_ROSENBROCK
 from tests.precision import enable_x64
 
 pytestmark = pytest.mark.usefixtures("float64")
+
+EXPLICIT = (AxisType.Explicit,)
 
 
 def _exact(curvatures, theta0, psi0, alpha, beta, t):
@@ -195,3 +198,21 @@ def test_sliding_along_a_kink_fails_and_is_told():
             v0=jnp.zeros(2),
             max_steps=20_000,
         )
+
+
+def test_params_in_parts_have_the_solution_of_one_device():
+    """On Explicit axes, as `jax.make_mesh` makes them; each param lies otherwise."""
+    mesh = jax.make_mesh((2,), ("x",), devices=jax.devices()[:2], axis_types=EXPLICIT)
+    params = {"a": jnp.arange(8.0).reshape(4, 2), "b": jnp.arange(3.0)}
+    parts = NamedSharding(mesh, PartitionSpec("x"))
+    gradient = jax.grad(lambda p: jnp.sum(p["a"] ** 2) * (1 + jnp.sum(p["b"] ** 2)))
+
+    def solve(params):
+        return solve_din(gradient, params, t1=0.1, ts=[0.0, 0.1])
+
+    with jax.set_mesh(mesh):
+        found = solve({"a": jax.device_put(params["a"], parts), "b": params["b"]})
+    assert found.theta["a"].sharding.spec == PartitionSpec(None, "x", None)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9), found, solve(params)
+    )

@@ -7,6 +7,7 @@ import optax
 import pytest
 from flax import nnx
 from jax.flatten_util import ravel_pytree
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from inna_optax.dynamics import hessian_extremes
 from tests.precision import enable_x64
@@ -112,6 +113,43 @@ def test_works_under_jit_and_vmap():
 
     points = jnp.array([[1.0, 2.0], [3.0, 1.0]])
     np.testing.assert_allclose(jax.jit(jax.vmap(largest))(points), [48, 108], rtol=1e-5)
+
+
+def mixed(p):
+    return jnp.sum(p["a"] ** 4) + jnp.sum(p["b"] ** 2) * jnp.sum(p["c"].astype(float))
+
+
+MIXED = {
+    "a": jnp.arange(8.0).reshape(4, 2),
+    "b": jnp.arange(3.0),
+    "c": jnp.ones((2, 4), jnp.bfloat16),
+}
+
+
+def on_mesh(kind):
+    """A mesh, and params that each lie on it otherwise."""
+    mesh = jax.make_mesh(
+        (2, 2), ("x", "y"), axis_types=(kind,) * 2, devices=jax.devices()[:4]
+    )
+    specs = {"a": ("x",), "b": (), "c": (None, "y")}
+    return mesh, {
+        k: jax.device_put(v, NamedSharding(mesh, PartitionSpec(*specs[k])))
+        for k, v in MIXED.items()
+    }
+
+
+@pytest.mark.parametrize("kind", [AxisType.Auto, AxisType.Explicit])
+def test_params_in_parts_have_the_curvatures_of_one_device(kind):
+    mesh, params = on_mesh(kind)
+    wanted = hessian_extremes(mixed, MIXED)[:2]
+
+    def extremes(params):
+        return hessian_extremes(mixed, params)[:2]
+
+    np.testing.assert_allclose(extremes(params), wanted, rtol=1e-4)
+    with jax.set_mesh(mesh):
+        np.testing.assert_allclose(extremes(params), wanted, rtol=1e-4)
+        np.testing.assert_allclose(jax.jit(extremes)(params), wanted, rtol=1e-4)
 
 
 def test_a_loss_that_is_nan_gives_nan():

@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from inna_optax.zoo import conv
 from inna_optax.zoo.conv import convolve
@@ -197,3 +198,93 @@ def test_one_program_for_several_platforms():
     gradient = jax.jit(gradient_of(convolutions(*case[4:])[0]))
     exported = jax.export.export(gradient, platforms=("cpu", "cuda", "tpu"))(*inputs)
     assert_close(exported.call(*inputs), gradient(*inputs))
+
+
+SPLIT, WHOLE = PartitionSpec("data"), PartitionSpec()
+
+
+def mesh_of(kind):
+    devices = jax.devices()[:3]
+    return jax.make_mesh((3,), ("data",), axis_types=(kind,), devices=devices)
+
+
+# Each form on CPU: a dense layer, patches, few features, a column more, a plain one.
+FORMS = pytest.mark.parametrize("case", [CASES[i] for i in (0, 20, 13, 18, 8)], ids=str)
+
+
+@FORMS
+def test_images_split_along_an_explicit_axis(case):
+    """As `jax.make_mesh` makes axes; the gradients lie where their primals do."""
+    inputs, mesh = arrays(*case[:5]), mesh_of(AxisType.Explicit)
+    ours, plain = convolutions(*case[4:])
+    with jax.set_mesh(mesh):
+        placed = [
+            jax.device_put(a, NamedSharding(mesh, spec))
+            for a, spec in zip(inputs, (SPLIT, WHOLE), strict=True)
+        ]
+        found = value_and_gradients(ours, *placed)
+    assert [jax.typeof(a).sharding.spec[0] for a in jax.tree.leaves(found)] == [
+        "data",
+        "data",
+        None,
+    ]
+    assert_close(found, value_and_gradients(plain, *inputs))
+
+
+@TWO
+def test_hessian_times_vector_on_an_explicit_axis(case):
+    x, kernel = arrays(*case[:5])
+    ours, plain = convolutions(*case[4:])
+    mesh = mesh_of(AxisType.Explicit)
+
+    def product(function):
+        vector = (x + 1, kernel - 1)
+        return jax.jit(lambda *a: jax.jvp(gradient_of(function), a, vector))
+
+    with jax.set_mesh(mesh):
+        found = product(ours)(jax.device_put(x, NamedSharding(mesh, SPLIT)), kernel)
+    assert_close(found, product(plain)(x, kernel))
+
+
+@pytest.mark.skipif(
+    jax.__version_info__ < (0, 10), reason="JAX 0.7 batches no convolution there"
+)
+def test_networks_on_an_explicit_axis():
+    """`vmap` over networks of which each device has its own."""
+    case = (8, 8, 4, 6, 3, 2, ONE)
+    many = [jnp.stack([a, 2 * a, 3 * a]) for a in arrays(*case[:5])]
+    ours, plain = (jax.vmap(gradient_of(f)) for f in convolutions(*case[4:]))
+    mesh = mesh_of(AxisType.Explicit)
+    with jax.set_mesh(mesh):
+        placed = jax.device_put(many, NamedSharding(mesh, SPLIT))
+        found = jax.jit(ours)(*placed)
+    assert_close(found, jax.jit(plain)(*many))
+
+
+# Where images and kernel vary, and what the gradients are then.
+VARYING = [
+    *((case, SPLIT, WHOLE) for case in FORMS.args[1]),
+    (CASES[13], WHOLE, SPLIT),
+    (CASES[13], SPLIT, SPLIT),
+]
+
+
+@pytest.mark.parametrize(("case", "images", "kernels"), VARYING, ids=str)
+def test_inside_shard_map(case, images, kernels):
+    """As the plain one: summed over the axes along which only the other varies."""
+    x, kernel = arrays(*case[:5])
+    if kernels == SPLIT:
+        kernel = jnp.concatenate([kernel, 2 * kernel, 3 * kernel], axis=-1)
+    specs = (images, PartitionSpec(None, None, None, *kernels))
+
+    def on_devices(function):
+        gradient = jax.shard_map(
+            gradient_of(function),
+            mesh=mesh_of(AxisType.Auto),
+            in_specs=specs,
+            out_specs=specs,
+        )
+        return jax.jit(gradient)(x, kernel)
+
+    ours, plain = map(on_devices, convolutions(*case[4:]))
+    assert_close(ours, plain)

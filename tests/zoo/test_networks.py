@@ -8,6 +8,7 @@ import numpy as np
 import optax
 import pytest
 from flax import nnx
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from inna_optax import inna
 from inna_optax.zoo import MLP, AutoEncoder, LeNet, NiN, ResNet20, batch_norm
@@ -165,6 +166,12 @@ SMALL = {
     ),
 }
 ALL = pytest.mark.parametrize("name", SMALL)
+EXPLICIT = AxisType.Explicit
+# JAX 0.7 has no gradient of a dense layer whose examples are split along an Explicit
+# axis; what is between was not tried.
+needs_dense_gradients = pytest.mark.skipif(
+    jax.__version_info__ < (0, 10), reason="JAX has none of a dense layer there"
+)
 NORMALIZED = ["lenet, batch norm", "nin, batch norm", "resnet20"]
 
 
@@ -250,6 +257,50 @@ def test_gradient_lowers_for(name, platform):
     traced = step.trace(params, state, jnp.ones((4, *shape)), jax.random.key(0))
     text = traced.lower(lowering_platforms=(platform,)).as_text()
     assert ("stablehlo.convolution" in text) == (name != "autoencoder")
+
+
+@needs_dense_gradients
+@ALL
+def test_gradient_traces_on_an_explicit_axis(name):
+    """As `jax.make_mesh` makes it, with the images split along it."""
+    model, x = small(name)
+    model.train()
+    graph, params, state = nnx.split(model, nnx.Param, ...)
+    mesh = jax.make_mesh(
+        (4,), ("data",), devices=jax.devices()[:4], axis_types=(EXPLICIT,)
+    )
+    split = NamedSharding(mesh, PartitionSpec("data"))
+    with jax.set_mesh(mesh):
+        found = jax.eval_shape(
+            jax.grad(loss_of(graph), has_aux=True),
+            params,
+            state,
+            jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=split),
+            jax.random.key(0),
+        )
+    shapes = jax.tree.map(jnp.shape, (found[0], found[1]))
+    assert shapes == jax.tree.map(jnp.shape, (params, state))
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(EXPLICIT, marks=needs_dense_gradients), AxisType.Manual],
+)
+def test_gradient_with_images_in_parts_is_that_of_one_device(kind):
+    model, x = small("lenet")
+    graph, params = nnx.split(model)
+    gradient = jax.grad(lambda params, x: jnp.sum(jnp.sin(nnx.merge(graph, params)(x))))
+    one = jit(gradient)(params, x)
+    axes = (EXPLICIT if kind == EXPLICIT else AxisType.Auto,)
+    mesh = jax.make_mesh((2,), ("data",), devices=jax.devices()[:2], axis_types=axes)
+    whole, split = PartitionSpec(), PartitionSpec("data")
+    function = gradient
+    if kind == AxisType.Manual:
+        function = jax.shard_map(gradient, in_specs=(whole, split), out_specs=whole)
+    with jax.set_mesh(mesh):
+        many = jit(function)(params, jax.device_put(x, NamedSharding(mesh, split)))
+    for a, b in zip(jax.tree.leaves(many), jax.tree.leaves(one), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5 * np.abs(b).max())
 
 
 def call_of(model):
