@@ -37,9 +37,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import record
-from optax import contrib
-
-import inna_optax
+from optimizers import EVALUATIONS, OPTIMIZERS
 
 try:
     import pytorch_inna
@@ -49,23 +47,6 @@ except ModuleNotFoundError as error:
         raise
     torch = None
 
-OPTIMIZERS = {
-    "optax.sgd": lambda: optax.sgd(1e-3),
-    "optax.sgd, nesterov": lambda: optax.sgd(1e-3, momentum=0.9, nesterov=True),
-    "optax.adam": lambda: optax.adam(1e-3),
-    "optax.adamw": lambda: optax.adamw(1e-3),
-    "optax.lion": lambda: optax.lion(1e-3),
-    "optax.contrib.schedule_free_sgd": lambda: contrib.schedule_free_sgd(1e-3),
-    "optax.contrib.ademamix": lambda: contrib.ademamix(1e-3),
-    "inna": lambda: inna_optax.inna(1e-3),
-    "innaprop": lambda: inna_optax.innaprop(1e-3),
-    "step_tuned_sgd": lambda: inna_optax.step_tuned_sgd(1e-3),
-    "step_tuned_sgd, opaque": lambda: inna_optax.step_tuned_sgd(1e-3, opaque_mode=True),
-    "barzilai_borwein": lambda: inna_optax.barzilai_borwein(1e-3),
-    "stochastic_gv_sgd": lambda: inna_optax.stochastic_gv_sgd(1e-3),
-    "exact_gv_sgd": lambda: inna_optax.exact_gv_sgd(1e-3),
-    "expected_gv_sgd": lambda: inna_optax.expected_gv_sgd(1e-3),
-}
 PYTORCH = "PyTorch INNA"
 # What PyTorch's users run on a GPU: for all leaves at once, one kernel for each
 # operation (`foreach`), or one kernel for the whole update (`fused`).
@@ -97,8 +78,6 @@ SUBSET = [
 ]
 # Beyond so many parameters only those of SUBSET are measured.
 MOST_FOR_ALL = 10**8
-# Gradient evaluations that one call serves; one unless stated.
-EVALUATIONS = {"step_tuned_sgd, opaque": 2}
 # Words of temporaries a parameter that an update needs: in opaque mode it holds the
 # params between the two half steps.
 TEMPORARIES = {"step_tuned_sgd, opaque": 1}

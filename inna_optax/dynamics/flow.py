@@ -17,7 +17,11 @@ import numpy as np
 from inna_optax._checks import as_count, known_number, shown
 from inna_optax.dynamics.sharding import in_parts, whole
 from inna_optax.transforms._arithmetic import Scalar, weighted_sum, working_dtype
-from inna_optax.transforms._hyperparameters import as_scalar, check_hyperparameter
+from inna_optax.transforms._hyperparameters import (
+    ScalarOrSchedule,
+    check_hyperparameter,
+    value_at,
+)
 
 
 class DinSolution(NamedTuple):
@@ -33,7 +37,9 @@ class DinSolution(NamedTuple):
 
 
 def din_flow(
-    grad_fn: Callable[[Any], Any], alpha: Scalar = 0.5, beta: Scalar = 0.1
+    grad_fn: Callable[[Any], Any],
+    alpha: ScalarOrSchedule = 0.5,
+    beta: ScalarOrSchedule = 0.1,
 ) -> Callable[[Any, tuple[Any, Any], Any], tuple[Any, Any]]:
     r"""DIN's vector field, in the form that ODE solvers take.
 
@@ -48,18 +54,21 @@ def din_flow(
     This is (3.1) with :math:`v = (1/\beta - \alpha) \theta - \psi/\beta`, and is
     equivalent to :math:`\ddot\theta + \alpha \dot\theta
     + \beta \nabla^2 \mathcal J(\theta) \dot\theta + \nabla \mathcal J(\theta) = 0`.
+    At :math:`\beta = 0` it is the heavy ball with friction (2.2).  If :math:`\beta`
+    depends on the time, the damping is :math:`\tfrac{d}{dt} (\beta \nabla \mathcal J)`,
+    as in :func:`inna_optax.inna` with a schedule.
 
     Args:
       grad_fn: the gradient of the loss, from params (any pytree) to the same pytree.
-      alpha: viscous friction, in [0, inf).
-      beta: Newton-like damping, in (0, inf).
+      alpha: viscous friction, in [0, inf); a number or a function of the time.
+      beta: Newton-like damping, in [0, inf); a number or a function of the time.
 
     Returns:
       A function ``flow(t, (theta, velocity), args=None)`` that returns the pair of
-      their derivatives; it reads neither ``t`` nor ``args``.
+      their derivatives; it does not read ``args``.
 
     Raises:
-      TypeError: if ``alpha`` or ``beta`` is not a number.
+      TypeError: if ``alpha`` or ``beta`` is neither a number nor a function.
       ValueError: if ``alpha`` or ``beta`` is outside its range.
 
     Examples:
@@ -77,17 +86,17 @@ def din_flow(
       Castera, `Inertial and Second-order Optimization Algorithms for Training
       Neural Networks <https://theses.hal.science/tel-04186508>`_, 2021
     """
-    check_hyperparameter("alpha", alpha, "[0, inf)")
-    check_hyperparameter("beta", beta, "(0, inf)")
-    alpha, beta = as_scalar(alpha), as_scalar(beta)
+    check_hyperparameter("alpha", alpha, "[0, inf)", schedule=True)
+    check_hyperparameter("beta", beta, "[0, inf)", schedule=True)
 
     def flow(t: Any, state: tuple[Any, Any], args: Any = None) -> tuple[Any, Any]:
-        del t, args
+        del args
+        a, b = value_at("alpha", alpha, t), value_at("beta", beta, t)
         theta, velocity = state
         trees = (velocity, grad_fn(theta))
         return (
-            weighted_sum((1.0, -beta), trees, like=velocity),
-            weighted_sum((-alpha, alpha * beta - 1), trees, like=velocity),
+            weighted_sum((1.0, -b), trees, like=velocity),
+            weighted_sum((-a, a * b - 1), trees, like=velocity),
         )
 
     return flow
@@ -98,8 +107,8 @@ def solve_din(
     theta0: Any,
     *,
     t1: float,
-    alpha: Scalar = 0.5,
-    beta: Scalar = 0.1,
+    alpha: ScalarOrSchedule = 0.5,
+    beta: ScalarOrSchedule = 0.1,
     v0: Any = None,
     psi0: Any = None,
     ts: Any = None,
@@ -123,12 +132,13 @@ def solve_din(
         in at least float32.  If they vary inside `jax.shard_map`, this needs
         ``check_vma=False``.
       t1: the last time, in (0, inf).
-      alpha: viscous friction, in [0, inf).
-      beta: Newton-like damping, in (0, inf).
+      alpha: viscous friction, in [0, inf); a number or a function of the time.
+      beta: Newton-like damping, in [0, inf); a number or a function of the time.
       v0: the velocity :math:`\dot\theta(0) + \beta \nabla \mathcal J(\theta_0)`, a
         pytree as ``theta0``.  Zeros are the start from rest of INNA with
         ``initial_speed=beta``.
-      psi0: the phase variable at time 0, instead of ``v0``.  If neither is given,
+      psi0: the phase variable at time 0, instead of ``v0``, for a positive beta.  If
+        neither is given,
         :math:`\dot\theta(0) = -\nabla \mathcal J(\theta_0)`, as INNA starts.
       ts: the times in [0, t1] at which to save the solution, never decreasing; None
         for 101 equidistant ones.
@@ -146,8 +156,8 @@ def solve_din(
     Raises:
       TypeError: if a hyperparameter is not a number, ``max_steps`` is not an integer,
         ``ts`` is not a list of numbers, or ``solver`` is not a solver.
-      ValueError: if a number is outside its range, ``ts`` is empty or decreases, or
-        both ``v0`` and ``psi0`` are given.
+      ValueError: if a number is outside its range, ``ts`` is empty or decreases, both
+        ``v0`` and ``psi0`` are given, or ``psi0`` at ``beta=0``.
       RuntimeError: if the solver fails.  Inside `jax.jit` and `jax.vmap` diffrax raises
         an error of its own.
 
@@ -190,9 +200,8 @@ def solve_din(
         )
     theta0 = jax.tree.map(lambda x: jnp.asarray(x, working_dtype(x)), theta0)
     flow = din_flow(lambda theta: whole(grad_fn(in_parts(theta, theta0))), alpha, beta)
-    velocity0 = _initial_velocity(
-        grad_fn, theta0, v0, psi0, as_scalar(alpha), as_scalar(beta)
-    )
+    at_start = value_at("alpha", alpha, 0.0), value_at("beta", beta, 0.0)
+    velocity0 = _initial_velocity(grad_fn, theta0, v0, psi0, *at_start)
     ts = jnp.linspace(0.0, t1, 101) if ts is None else _times(ts, t1)
     # Any: diffrax's type also covers solutions without saved values.
     solution: Any = diffrax.diffeqsolve(
@@ -249,6 +258,7 @@ def _initial_velocity(
     if v0 is not None:
         return weighted_sum((1.0,), (v0,), like=theta0)
     if psi0 is not None:
+        check_hyperparameter("beta with psi0", beta, "(0, inf)")
         return weighted_sum((1 / beta - alpha, -1 / beta), (theta0, psi0), like=theta0)
     return weighted_sum((beta - 1,), (grad_fn(theta0),), like=theta0)
 

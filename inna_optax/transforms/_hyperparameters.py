@@ -140,8 +140,8 @@ def as_scalar(value: Any) -> Scalar:
     return array.astype(working_dtype(array))
 
 
-def value_at(name: str, hyperparameter: ScalarOrSchedule, count: jax.Array) -> Scalar:
-    """The value of a constant or of a schedule at step `count`.
+def value_at(name: str, hyperparameter: ScalarOrSchedule, count: Any) -> Scalar:
+    """The value of a constant or of a schedule at step, or at time, `count`.
 
     Raises:
       ValueError: if the schedule returns an array that is not a scalar.

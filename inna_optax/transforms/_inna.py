@@ -200,8 +200,8 @@ def inna(
 
     .. note::
       If ``alpha`` or ``beta`` is a schedule, the velocity form discretizes DIN with
-      :math:`\alpha(t)`, :math:`\beta(t)`; the papers' :math:`\psi` form would add a
-      term :math:`-\dot\alpha(t) \theta`.
+      :math:`\alpha(t)` and the damping :math:`\tfrac{d}{dt} (\beta(t) \nabla J)`; the
+      papers' :math:`\psi` form would add a term :math:`-\dot\alpha(t) \theta`.
     """
     check_hyperparameter("learning_rate", learning_rate, "[0, inf)", schedule=True)
     check_hyperparameter("alpha", alpha, "[0, inf)", schedule=True)

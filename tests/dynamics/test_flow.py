@@ -67,17 +67,29 @@ def test_flow_is_the_thesis_system_in_theta_and_psi():
     np.testing.assert_allclose(d_psi, common, rtol=1e-10)
 
 
-def test_inna_approaches_the_flow_at_first_order():
+@pytest.mark.parametrize(
+    ("alpha", "beta"),
+    [
+        (lambda t: 0.5, lambda t: 0.1),
+        (lambda t: 2 / (1 + t), lambda t: 0.1 + 0.05 * t),
+        (lambda t: 0.5, lambda t: 0.0),
+    ],
+    ids=["constant", "of the time", "no Newton-like damping"],
+)
+def test_inna_approaches_the_flow_at_first_order(alpha, beta):
     """From INNA's own start, at time 2, the error is proportional to the step."""
     theta0 = jnp.asarray(DOUBLE_WELL.inits[-1])
     grad_fn = jax.grad(DOUBLE_WELL.objective)
     exact = solve_din(
-        grad_fn, theta0, t1=2.0, alpha=0.5, beta=0.1, rtol=1e-11, atol=1e-13
+        grad_fn, theta0, t1=2.0, alpha=alpha, beta=beta, rtol=1e-11, atol=1e-13
     )
 
     @jax.jit
     def error(num_steps):
-        solver = inna_optax.inna(2.0 / num_steps, alpha=0.5, beta=0.1)
+        gamma = 2.0 / num_steps
+        solver = inna_optax.inna(
+            gamma, lambda k: alpha(gamma * k), lambda k: beta(gamma * k)
+        )
 
         def step(_, carry):
             theta, state = carry

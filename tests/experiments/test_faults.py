@@ -118,6 +118,7 @@ def space(folder):
     return sum(-(-size // page) * page for size in sizes)
 
 
+@pytest.mark.slow
 def test_a_full_disk_keeps_what_was_stored(mounted, finished, tmp_path):
     """In a process of its own: orbax's threads, cut short, leave loops open."""
     # Two checkpoints find room, with the records and a half of the third.
@@ -238,6 +239,7 @@ def test_out_of_memory(error, answer, monkeypatch, capsys, tmp_path):
     assert (status, line) == (1, f"inna-optax: {answer}")
 
 
+@pytest.mark.slow
 def test_a_full_disk_keeps_the_finished_runs_of_a_comparison(mounted, tmp_path, capsys):
     compare = ["compare", "--optimizers", "sgd", "--train-examples", "96"]
     compare += ["--epochs", "2", "--seeds", "2"]

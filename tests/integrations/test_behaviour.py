@@ -16,8 +16,10 @@ from flax.training.train_state import TrainState
 from inna_optax import (
     InnaState,
     barzilai_borwein,
+    damped_momentum,
     inna,
     innaprop,
+    momentum_from_inna,
     step_tuned_sgd,
 )
 from tests.integrations.page import run
@@ -300,11 +302,16 @@ def test_step_tuned_sgd_counts_two_descents_of_sam_a_batch():
         optax.scale_by_adam(b1=0.0, b2=0.999),
     ],
 )
-def test_inna_after_rms_is_innaprop(preconditioner):
-    chain = optax.chain(
-        preconditioner, inna(0.01, alpha=0.1, beta=0.9, initial_speed=0.9)
-    )
-    found, _ = iterate(chain, 50)
+@pytest.mark.parametrize(
+    "follower",
+    [
+        inna(0.01, alpha=0.1, beta=0.9, initial_speed=0.9),
+        damped_momentum(*momentum_from_inna(0.01, alpha=0.1, beta=0.9)),
+    ],
+    ids=["inna", "damped_momentum"],
+)
+def test_inna_after_rms_is_innaprop(preconditioner, follower):
+    found, _ = iterate(optax.chain(preconditioner, follower), 50)
     expected, _ = iterate(innaprop(0.01, weight_decay=0.0), 50)
     chex.assert_trees_all_close(found, expected, rtol=1e-4)
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jax
 
 import inna_optax
+from tests.marks import slow
 
 
 class Optimizer(NamedTuple):
@@ -76,6 +77,10 @@ OPTIMIZERS = {
     "exact_gv_sgd": Optimizer(inna_optax.exact_gv_sgd, _SMALL, _BOUNDED),
     "expected_gv_sgd": Optimizer(inna_optax.expected_gv_sgd, _SMALL, _BOUNDED),
 }
+# The methods that are there to be studied, or a variant: `pytest -m slow` runs them.
+_SELDOM = {"barzilai_borwein_absolute", "exact_gv_sgd", "expected_gv_sgd"}
+#: The names of all, as the cases of a test or of a fixture.
+EACH = [slow(name) if name in _SELDOM else name for name in OPTIMIZERS]
 
 
 def half_squared_norm(params):

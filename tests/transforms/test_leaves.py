@@ -9,12 +9,12 @@ import optax
 import pytest
 
 from inna_optax import innaprop
-from tests.transforms.optimizers import OPTIMIZERS, extra_args, gradient
+from tests.transforms.optimizers import EACH, OPTIMIZERS, extra_args, gradient
 
 NARROW = ["float16", "bfloat16", "float8_e5m2"]
 
 
-@pytest.fixture(params=OPTIMIZERS)
+@pytest.fixture(params=EACH)
 def optimizer(request):
     return OPTIMIZERS[request.param]
 

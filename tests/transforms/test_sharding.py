@@ -10,6 +10,7 @@ from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from tests.transforms.optimizers import (
+    EACH,
     OPTIMIZERS,
     extra_args,
     gradient,
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.skipif(
 START = {"w": np.arange(1.0, 33.0, dtype="float32").reshape(8, 4) / 10, "b": np.ones(4)}
 
 
-@pytest.fixture(params=OPTIMIZERS)
+@pytest.fixture(params=EACH)
 def optimizer(request):
     return OPTIMIZERS[request.param]
 

@@ -165,6 +165,7 @@ SMALL = {
         (4, 4, 1),
     ),
 }
+DEEP = {"nin", "nin, batch norm", "resnet20"}
 ALL = pytest.mark.parametrize("name", SMALL)
 EXPLICIT = AxisType.Explicit
 # JAX 0.7 has no gradient of a dense layer whose examples are split along an Explicit
@@ -218,7 +219,7 @@ def loss_of(graph):
     return loss
 
 
-@pytest.mark.parametrize("name", [slow(n) if n == "nin" else n for n in SMALL])
+@pytest.mark.parametrize("name", [slow(n) if n in DEEP else n for n in SMALL])
 def test_steps_with_inna(name):
     model, x = small(name)
     model.train()

@@ -89,6 +89,7 @@ def test_settings_are_those_of_the_papers(name):
     assert set(problem.datasets) <= set(DATASETS)
 
 
+@pytest.mark.slow
 def test_batch_normalization_counts_a_batch_used_twice_twice(data_folder):
     """Running averages after one mini-batch and steps that do not move."""
     problem = PROBLEMS["f"]
@@ -133,6 +134,7 @@ def test_the_data_are_on_the_device_as_rows_of_bytes(data_folder):
     assert not any(isinstance(x, jax.Array) for x in setting.facts)
 
 
+@pytest.mark.slow
 def test_the_curvature_is_measured_under_one_dropout_mask(data_folder):
     """Problem (c) has dropout: gamma is as with the mask of the first use given twice.
 

@@ -16,6 +16,7 @@ from inna_optax.experiments.catalogue.problems import PROBLEMS
 from inna_optax.experiments.catalogue.protocols import CHAPTER_4
 from inna_optax.experiments.commands import command_line
 from tests.experiments.shell import run, strict_json
+from tests.marks import slow
 
 COMPARED = CHAPTER_4.optimizers
 RUN = ("train", "digits", "--optimizer", "step_tuned_sgd")
@@ -132,7 +133,7 @@ def test_train_writes_record_history_and_checkpoint(tmp_path):
     assert any((out / "checkpoints").iterdir())
 
 
-@pytest.mark.parametrize("optimizer", ["inna", "step_tuned_sgd"])
+@pytest.mark.parametrize("optimizer", ["inna", slow("step_tuned_sgd")])
 def test_train_under_strict_promotion(optimizer, tmp_path):
     """A user may forbid jax to mix types, such as a bool and a float."""
     arguments = ("train", "digits", "--optimizer", optimizer, "--epochs", 1)
@@ -140,6 +141,7 @@ def test_train_under_strict_promotion(optimizer, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_scalars_for_tensorboard(tmp_path):
     out = tmp_path / "run"
     done = run(*RUN, "--epochs", 2, "--tensorboard", "--out", out)

@@ -5,6 +5,7 @@ import pytest
 
 from inna_optax.experiments.catalogue.figures import FIGURES
 from tests.experiments.commands.test_command_line import run, strict_json
+from tests.marks import slow
 
 
 def test_table(tmp_path):
@@ -21,7 +22,7 @@ def test_table(tmp_path):
     assert run("table", "3.1", "--out", tmp_path).returncode == 2
 
 
-@pytest.mark.parametrize("number", ["3.1", "alpha-beta"])
+@pytest.mark.parametrize("number", ["3.1", slow("alpha-beta")])
 def test_figure(tmp_path, number):
     done = run("figure", number, "--out", tmp_path)
     assert done.returncode == 0, done.stderr

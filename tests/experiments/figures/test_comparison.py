@@ -105,6 +105,7 @@ def small_d(monkeypatch):
     monkeypatch.setitem(PROBLEMS, "d", problem)
 
 
+@pytest.mark.slow
 def test_a_figure_trains_draws_and_goes_on(small_d, data_folder, tmp_path, capsys):
     out = tmp_path / "figure"
     command = [

@@ -154,6 +154,7 @@ def test_claims_are_read_from_the_medians():
     }
 
 
+@pytest.mark.slow
 def test_readings_are_those_of_the_curves(result):
     readings = result["readings"]
     for key, methods in result["rows"].items():
@@ -211,6 +212,7 @@ def test_at_full_size_the_naive_gradient_variation_is_the_poor_one():
     assert max(fast) < median["sgd"] + 0.02
 
 
+@pytest.mark.slow
 def test_drawing_needs_the_result_only(result):
     figure = figure_4_3.draw(result)
     assert len(figure.axes) == 6
