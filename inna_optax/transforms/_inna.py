@@ -230,10 +230,12 @@ def inna(
         a = value_at("alpha", alpha, state.count)
         b = value_at("beta", beta, state.count)
         c = velocity_coefficients(gamma, a, b, rounding_error(updates))
-        # v_0 is (beta - s) g_0.
-        start = jnp.where(state.count == 0, c.keep * (b - initial_speed), 0.0)
+        # v_0 is (beta - s) g_0.  Of the old count, which the new one overwrites, XLA
+        # would make a copy.
+        count = optax.safe_increment(state.count)
+        start = jnp.where(count == 1, c.keep * (b - initial_speed), 0.0)
         updates, velocity = velocity_step(c, state.velocity, updates, dtypes, start)
-        return updates, InnaState(optax.safe_increment(state.count), velocity)
+        return updates, InnaState(count, velocity)
 
     return optax.GradientTransformationExtraArgs(init_fn, update_fn)
 
