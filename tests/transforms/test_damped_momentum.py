@@ -188,7 +188,7 @@ def test_the_heavy_ball_is_quasi_hyperbolic_at_nu_one(momentum):
     momentum_from_quasi_hyperbolic(*settings)
 
 
-def test_converters_can_be_traced():
+def test_converters_take_arrays_of_jax_and_can_be_traced():
     gammas = jnp.array([0.05, 0.1])
-    found = jax.vmap(momentum_from_inna)(gammas)
-    np.testing.assert_allclose(found.learning_rate, gammas**2)
+    for found in (momentum_from_inna(gammas), jax.vmap(momentum_from_inna)(gammas)):
+        np.testing.assert_allclose(found.learning_rate, gammas**2)

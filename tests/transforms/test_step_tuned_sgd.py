@@ -143,6 +143,10 @@ def test_an_error_of_grad_fn_inside_flatten_is_explained():
     with pytest.raises(TypeError) as caught:
         solver.update(params, solver.init(params), params, grad_fn=lambda p: p["w"])
     assert "use opaque_mode=False" in caught.value.__notes__[0]
+    plain = step_tuned_sgd(0.1, opaque_mode=True)
+    with pytest.raises(ZeroDivisionError) as caught:
+        plain.update(params, plain.init(params), params, grad_fn=lambda p: 1 / 0)
+    assert not hasattr(caught.value, "__notes__")
 
 
 def test_accumulators_are_stored_in_the_type_asked_for():
