@@ -23,6 +23,7 @@ from inna_optax import (
     step_tuned_sgd,
 )
 from tests.integrations.page import run
+from tests.transforms.optimizers import EACH, OPTIMIZERS, extra_args
 
 START = jnp.array([1.0, -2.0, 3.0])
 CURVATURES = jnp.array([1.0, 0.5, 0.2])
@@ -314,6 +315,24 @@ def test_inna_after_rms_is_innaprop(preconditioner, follower):
     found, _ = iterate(optax.chain(preconditioner, follower), 50)
     expected, _ = iterate(innaprop(0.01, weight_decay=0.0), 50)
     chex.assert_trees_all_close(found, expected, rtol=1e-4)
+
+
+# Equinox.
+
+
+@pytest.mark.parametrize("name", EACH)
+def test_the_params_of_update_may_be_a_module_with_functions_in_it(name):
+    """Gradients and state are filtered, the module is not."""
+    model = eqx.nn.MLP(2, 1, 4, 1, key=jax.random.key(0))
+    grad_fn = eqx.filter_grad(lambda model: jnp.sum(model(jnp.ones(2))))
+    solver, grads = OPTIMIZERS[name](), grad_fn(model)
+    state = solver.init(eqx.filter(model, eqx.is_inexact_array))
+    extra = extra_args(grads) | {"grad_fn": grad_fn}
+    updates, _ = solver.update(grads, state, model, **extra)
+    moved = eqx.apply_updates(model, updates)
+    assert jnp.any(moved.layers[0].weight != model.layers[0].weight)
+    with pytest.raises(TypeError, match=r"^params must be numbers and arrays of .* at"):
+        solver.init(model)
 
 
 # Flax.
