@@ -10,7 +10,6 @@ both in one call, and its numbers are halved.
 """
 
 import argparse
-import functools
 import pathlib
 import time
 from typing import Any
@@ -45,27 +44,15 @@ def compiled_update(
             lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=everywhere), tree
         )
 
-    @functools.partial(jax.jit, donate_argnums=(0, 1))
-    def step(params: Any, state: Any, grads: Any, other_grads: Any) -> Any:
-        updates, state = solver.update(
-            grads,
-            state,
-            params,
-            full_grads=other_grads,
-            curvature=other_grads,
-            # As in step_cost.py: a network's gradient cannot be fused.
-            grad_fn=jax.lax.optimization_barrier,
-        )
-        return optax.apply_updates(params, updates), state
-
     shape = jax.ShapeDtypeStruct((size // COLUMNS, COLUMNS), dtype)
     params = dict.fromkeys(map(str, range(leaves)), shape)
     state = jax.eval_shape(solver.init, params)
-    return step.lower(*map(placed, (params, state, params, params))).compile()
+    inputs = map(placed, (params, state, params, params))
+    return optimizers.jitted_step(solver).lower(*inputs).compile()
 
 
 def measure(name: str, chip: str, leaves: int, size: int, dtype: str) -> dict:
-    solver = optax.with_extra_args_support(OPTIMIZERS[name]())
+    solver = OPTIMIZERS[name]()
     began = time.monotonic()
     compiled = compiled_update(solver, chip, leaves, size, dtype)
     seconds = time.monotonic() - began

@@ -90,8 +90,7 @@ def one_device(chip: str) -> Mesh:
     return Mesh(np.array(devices(chip)[:1]), ("x",))
 
 
-BYTES = {"pred": 1, "bf16": 2}
-ARRAY = re.compile(r"\b([a-z]+)(\d*)(?:e\w+)?\[([\d,]*)\]")
+ARRAY = re.compile(r"\b[a-z]+(\d*)(?:e\w+)?\[([\d,]*)\]")  # bits (none: pred), sizes
 COMPUTATION = re.compile(r"^(ENTRY )?%?([\w.\-]+) .*\{$")
 INSTRUCTION = re.compile(r"\s*(?:ROOT )?%?([\w.\-]+) = (\(.*?\)|\S+) ([\w\-]+)\((.*)$")
 # They move nothing.
@@ -101,9 +100,8 @@ FREE = {"parameter", "tuple", "get-tuple-element", "bitcast", "constant"}
 def bytes_of(types: str) -> int:
     """Of all arrays in the text of a type."""
     return sum(
-        BYTES.get(kind + bits, int(bits or 8) // 8)
-        * math.prod(int(n) for n in dims.split(",") if n)
-        for kind, bits, dims in ARRAY.findall(types)
+        int(bits or 8) // 8 * math.prod(int(n) for n in dims.split(",") if n)
+        for bits, dims in ARRAY.findall(types)
     )
 
 

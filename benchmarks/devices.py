@@ -27,6 +27,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import record
+from compiling import bytes_of
 
 import inna_optax
 from inna_optax.experiments.catalogue.contenders import CONTENDERS
@@ -46,7 +47,6 @@ COLLECTIVE = re.compile(
     r"= \(?(.*?)\)? (all-gather|all-reduce|all-to-all|collective-permute"
     r"|reduce-scatter)(?:-start)?\("
 )
-ARRAY = re.compile(r"([a-z]+)(\d+)\[([\d,]*)\]")
 RING = 64  # devices of the second table
 # Name, solver, gradient evaluations a mini-batch.
 ON_PAPER = [
@@ -78,9 +78,7 @@ def collectives(text: str) -> dict[str, list[int]]:
     for results, kind in COLLECTIVE.findall(text):
         count = found.setdefault(kind, [0, 0])
         count[0] += 1
-        for _, bits, dims in ARRAY.findall(results):
-            size = int(np.prod([int(n) for n in dims.split(",") if n], dtype=np.int64))
-            count[1] += int(bits) // 8 * size
+        count[1] += bytes_of(results)
     return found
 
 

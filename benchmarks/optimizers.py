@@ -1,5 +1,9 @@
-"""The optimizers whose updates are measured, ours and optax's."""
+"""The optimizers whose updates are measured, ours and optax's, and the step."""
 
+import functools
+from typing import Any
+
+import jax
 import optax
 from optax import contrib
 
@@ -25,3 +29,27 @@ OPTIMIZERS = {
 }
 # Gradient evaluations that one call serves; one unless stated.
 EVALUATIONS = {"step_tuned_sgd, opaque": 2}
+
+
+def jitted_step(solver: optax.GradientTransformation) -> Any:
+    """An update and its application, with params and state donated.
+
+    A function of the params, the state and two gradients.
+    """
+    solver = optax.with_extra_args_support(solver)
+
+    @functools.partial(jax.jit, donate_argnums=(0, 1))
+    def step(params: Any, state: Any, grads: Any, other_grads: Any) -> Any:
+        updates, state = solver.update(
+            grads,
+            state,
+            params,
+            full_grads=other_grads,
+            curvature=other_grads,
+            # The params serve as their own gradient.  The barrier keeps XLA from
+            # fusing it with the half step: a network's gradient cannot be.
+            grad_fn=jax.lax.optimization_barrier,
+        )
+        return optax.apply_updates(params, updates), state
+
+    return step

@@ -25,7 +25,6 @@ three words give the bandwidth in the same rounds, for arrays of the same sizes.
 """
 
 import argparse
-import functools
 import pathlib
 import random
 import time
@@ -35,9 +34,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import record
-from optimizers import EVALUATIONS, OPTIMIZERS
+from optimizers import EVALUATIONS, OPTIMIZERS, jitted_step
 
 try:
     import pytorch_inna
@@ -113,23 +111,10 @@ class JaxStep:
         # Copies of the same arrays, for they are donated.
         self.start = jax.jit(lambda x: (jax.tree.map(jnp.copy, x), solver.init(x)))
 
-        @functools.partial(jax.jit, donate_argnums=(0, 1))
-        def step(params: Any, state: Any, grads: Any, other_grads: Any) -> Any:
-            updates, state = solver.update(
-                grads,
-                state,
-                params,
-                full_grads=other_grads,
-                curvature=other_grads,
-                # The params serve as their own gradient.  The barrier keeps XLA from
-                # fusing it with the half step: a network's gradient cannot be.
-                grad_fn=jax.lax.optimization_barrier,
-            )
-            return optax.apply_updates(params, updates), state
-
         params, state = jax.eval_shape(self.start, self.initial)
         began = time.perf_counter()
-        self.step = step.lower(params, state, self.grads, self.other_grads).compile()
+        inputs = params, state, self.grads, self.other_grads
+        self.step = jitted_step(solver).lower(*inputs).compile()
         size = sum(x.nbytes for x in jax.tree.leaves(self.initial))
         costs = self.step.cost_analysis() or {}  # None on a GPU
         self.facts = {
