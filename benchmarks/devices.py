@@ -90,7 +90,7 @@ def measure(name: str, sizes: dict[str, int], data_dir: pathlib.Path | None) -> 
     setting = open_setting(
         problem, problem.paper, data_dir=data_dir, batch_size=batch, mesh=mesh
     )
-    program = program_for(setting, entry, problem.protocol.decay)
+    program = program_for(setting, entry, problem.protocol.schedule_of(entry))
     values = {"learning_rate": entry.learning_rate, **entry.defaults}
     run = jax.eval_shape(program.start, np.uint32(0), values)
     train = jax.jit(program.train, donate_argnums=0)

@@ -82,8 +82,8 @@ def child(name: str, data_dir: str | None, seconds: float, began: float) -> dict
     problem = PROBLEMS[name]
     setting = open_setting(problem, problem.paper, data_dir=data_dir)
     entry = problem.protocol.entry(problem.protocol.optimizers[0])
-    program = program_for(setting, entry.optimizer, entry.decay)
-    values = {**entry.grid()[0], "learning_rate": entry.optimizer.learning_rate}
+    program = program_for(setting, entry.optimizer, entry.schedule)
+    values = {**entry.grid[0], "learning_rate": entry.optimizer.learning_rate}
     arguments = (program, setting.arrays, 0, values)
     first_update, speeds, progress = train(
         fit(*arguments, problem.paper.epochs), seconds

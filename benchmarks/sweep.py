@@ -41,7 +41,7 @@ def measure(name: str, examples: int, updates: int, rounds: int) -> dict:
     problem = setting.problem
     data = setting.arrays.train
     entry = problem.protocol.entry("inna")
-    single = program_for(setting, entry.optimizer, entry.decay)
+    single = program_for(setting, entry.optimizer, entry.schedule)
     many = vectorize(single)
     points = [(rate, seed) for rate in RATES for seed in range(SEEDS)]
     fixed = entry.optimizer.defaults

@@ -110,7 +110,7 @@ def epoch(name: str, examples: int, rounds: int) -> dict:
     """One epoch of INNA, compiled as a whole and step by step."""
     setting = on_digits(name, examples)
     entry = setting.problem.protocol.entry("inna")
-    program = program_for(setting, entry.optimizer, entry.decay)
+    program = program_for(setting, entry.optimizer, entry.schedule)
     updates_per_epoch = program.gradient_evaluations_per_epoch
     values = {
         "learning_rate": entry.optimizer.learning_rate,
@@ -119,7 +119,7 @@ def epoch(name: str, examples: int, rounds: int) -> dict:
     data = setting.arrays.train
     train = jax.jit(program.train, donate_argnums=0)
 
-    solver = entry.optimizer.solver(values, entry.decay, updates_per_epoch)
+    solver = entry.optimizer.solver(values, entry.schedule, updates_per_epoch)
     loss_of = make_task(setting.problem, setting.facts).loss
     gradient = jax.value_and_grad(loss_of, has_aux=True)
     # One who trains by hand has the data in NumPy arrays.
@@ -177,7 +177,7 @@ def train_command(rounds: int, epochs: int = 300) -> dict:
     """What the command `train` takes over a bare loop of the same epochs."""
     setting = on_digits("digits", 1437)
     entry = setting.problem.protocol.entry("inna")
-    program = program_for(setting, entry.optimizer, entry.decay)
+    program = program_for(setting, entry.optimizer, entry.schedule)
     updates = program.gradient_evaluations_per_epoch
     values = {
         "learning_rate": entry.optimizer.learning_rate,

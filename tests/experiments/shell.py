@@ -1,5 +1,7 @@
-"""The command line in processes of its own, and what a run leaves in its folder."""
+"""The command line, in processes of its own and in this one, and what a run leaves."""
 
+import contextlib
+import io
 import json
 import os
 import subprocess
@@ -8,6 +10,8 @@ import time
 
 import numpy as np
 import orbax.checkpoint as ocp
+
+from inna_optax.experiments.commands import command_line
 
 # The tests' eight host devices, and what they compiled, are not the user's.
 OURS = {"XLA_FLAGS", "JAX_COMPILATION_CACHE_DIR"}
@@ -30,8 +34,18 @@ def run(*arguments, **environment):
     )
 
 
+def call(*arguments):
+    """The same in this process, where little is imported or compiled again."""
+    stdout, stderr = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+        status = command_line.main([*map(str, arguments)])
+    return subprocess.CompletedProcess(
+        arguments, status, stdout.getvalue(), stderr.getvalue()
+    )
+
+
 def start(*arguments, command=COMMAND, **environment):
-    """The same, not waited for: it compiles by itself, as it may be killed."""
+    """As `run`, but not waited for: it compiles by itself, as it may be killed."""
     return subprocess.Popen(
         [*command, *map(str, arguments)],
         stdout=subprocess.DEVNULL,

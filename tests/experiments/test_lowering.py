@@ -15,7 +15,7 @@ from inna_optax.experiments.running.setting import open_setting, program_for
 def test_an_epoch_lowers_for(optimizer, platform):
     problem, entry = PROBLEMS["digits"], CONTENDERS[optimizer]
     setting = open_setting(problem, problem.desk)
-    program = program_for(setting, entry, problem.protocol.decay)
+    program = program_for(setting, entry, problem.protocol.schedule_of(entry))
     hyperparameters = {"learning_rate": 0.1, **entry.defaults}
     run = jax.eval_shape(program.start, jnp.uint32(0), hyperparameters)
     train = jax.jit(

@@ -27,7 +27,7 @@ def open_on(name, mesh, folder=None, **options):
 def compiled_epoch(setting, optimizer):
     """The compiled function of some updates, and the shapes of its run."""
     entry = CONTENDERS[optimizer]
-    program = program_for(setting, entry, setting.problem.protocol.decay)
+    program = program_for(setting, entry, setting.problem.protocol.schedule_of(entry))
     values = {"learning_rate": entry.learning_rate, **entry.defaults}
     run = jax.eval_shape(program.start, np.uint32(0), values)
     placed = with_shardings(run, setting.mesh)
@@ -50,7 +50,9 @@ def test_records_are_those_of_one_device(sizes, optimizer):
     histories = []
     for mesh in (None, make_mesh(sizes)):
         setting = open_on("digits", mesh, train_examples=320)
-        program = program_for(setting, entry, setting.problem.protocol.decay)
+        program = program_for(
+            setting, entry, setting.problem.protocol.schedule_of(entry)
+        )
         *_, last = (p for p in fit(program, setting.arrays, 0, values, 2) if p.rows)
         histories.append(last)
     one, many = histories
@@ -97,7 +99,7 @@ def test_params_and_state_stay_in_their_places(optimizer):
     setting = open_on("digits", make_mesh({"data": 4, "model": 2}))
     entry = CONTENDERS[optimizer]
     values = {"learning_rate": entry.learning_rate, **entry.defaults}
-    program = program_for(setting, entry, setting.problem.protocol.decay)
+    program = program_for(setting, entry, setting.problem.protocol.schedule_of(entry))
     run = program.start(np.uint32(0), values)
     for _ in range(2):
         wanted = array_shardings(run, setting.mesh)

@@ -145,6 +145,17 @@ compare --out /dev/null/x
 compare --out=
 compare --out ~no-such-user
 compare --learning-rate 1
+compare --alpha x
+compare --alpha -1
+compare --optimizers sgd --alpha 1
+compare --beta nan
+compare --initial-speed x
+compare --initial-speed -1
+compare --decay-power x
+compare --decay-power -1
+compare --optimizers adam --decay-power 1
+compare --weight-decay nan
+compare --weight-decay -1
 figure
 figure 9.9
 figure 4.7
@@ -167,6 +178,23 @@ figure 2.1 --out /dev/null/x
 figure 2.1 --out=
 figure 2.1 --out=~no-such-user
 figure 2.1 --seeds 3
+figure 2.1 --epochs 3
+figure 2.1 --train-examples 3
+figure 2.1 --alpha 1
+figure 4.6 --seeds 0
+figure 4.6 --epochs x
+figure 4.6 --train-examples 0
+figure 2.2 --alpha 1
+figure 2.2 --beta -1
+figure 4.6 --initial-speed nan
+figure 2.4 --decay-power 1
+figure damping --decay-power 1
+figure damping --alpha 0.1
+figure damping --weight-decay x
+figure 4.6 --problems mnist-lenet
+train digits --optimizer damped_momentum --momentum 1
+train digits --optimizer damped_momentum --momentum x
+train digits --optimizer damped_momentum --damping nan
 table
 table 4.1
 table nan

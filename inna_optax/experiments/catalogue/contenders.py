@@ -9,13 +9,7 @@ import jax.numpy as jnp
 import optax
 
 import inna_optax
-
-
-class Decay(NamedTuple):
-    """How a learning rate falls: divided by q^power, q = 1, 2, ..."""
-
-    power: float
-    each: str  # what q counts: "epoch" or "update"
+from inna_optax.experiments.catalogue.schedules import Schedule
 
 
 class Contender(NamedTuple):
@@ -35,22 +29,19 @@ class Contender(NamedTuple):
     def solver(
         self,
         hyperparameters: Mapping[str, Any],
-        decay: Decay | None = None,
+        schedule: Schedule | None = None,
         updates_per_epoch: int = 1,
     ) -> optax.GradientTransformation:
         """The transformation, from values that may be traced.
 
-        If `decays` is False the learning rate is constant, whatever `decay` says.
+        Without a schedule the learning rate is constant.
         """
         others = dict(hyperparameters)
         rate = others.pop("learning_rate")
-        if self.decays and decay is not None:
+        if schedule is not None:
             # Step-Tuned SGD reads its schedule at the number of mini-batches, the
             # others at the number of updates.
-            per_epoch = updates_per_epoch // self.uses_per_batch
-            rate = inna_optax.inverse_power_schedule(
-                rate, decay.power, per_epoch if decay.each == "epoch" else 1
-            )
+            rate = schedule.of(rate, updates_per_epoch // self.uses_per_batch)
         return self.make(rate, **others)
 
 
@@ -79,6 +70,14 @@ CONTENDERS = {
             "INNA",
             inna_optax.inna,
             defaults={"alpha": 0.5, "beta": 0.1, "initial_speed": 1.0},
+            decays=True,
+            learning_rate=0.1,
+        ),
+        Contender(
+            "damped_momentum",
+            "damped momentum",
+            inna_optax.damped_momentum,
+            defaults={"momentum": 0.9, "damping": 0.2},
             decays=True,
             learning_rate=0.1,
         ),

@@ -1,11 +1,15 @@
 """The figures and the tables, by their numbers in the thesis."""
 
 import importlib
-from collections.abc import Callable, Sequence
+import types
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from inna_optax.experiments.catalogue import dial
+from inna_optax.experiments.catalogue.problems import PROBLEMS, Problem, Scale
 from inna_optax.experiments.catalogue.protocols import Entry as Compared
 from inna_optax.experiments.catalogue.protocols import Protocol
+from inna_optax.experiments.catalogue.schedules import Decay
 
 # Where the modules are that compute and draw.
 MODULES = "inna_optax.experiments.figures"
@@ -54,6 +58,22 @@ class Comparison(NamedTuple):
     problems: tuple[str, ...]
     entries: Callable[[Protocol], Sequence[Compared]]
     each_batch_twice: bool = False
+    others: tuple[str, ...] = ()  # problems that are run if asked for
+    protocol: Protocol | None = None  # in place of the problem's
+    desk: Mapping[str, Scale] = types.MappingProxyType({})  # likewise, by problem
+    module: str = "comparison"  # which draws it
+
+    def problem(self, name: str) -> Problem:
+        """The problem of that name, as the figure has it."""
+        problem = PROBLEMS[name]
+        return problem._replace(
+            protocol=self.protocol or problem.protocol,
+            desk=self.desk.get(name, problem.desk),
+        )
+
+    def load(self) -> Any:
+        """The module that draws, by its function `draw_comparisons`."""
+        return importlib.import_module(f"{MODULES}.{self.module}")
 
 
 def _all_of_the_chapter(protocol: Protocol) -> list[Compared]:
@@ -63,10 +83,11 @@ def _all_of_the_chapter(protocol: Protocol) -> list[Compared]:
 def _alpha_and_beta(protocol: Protocol) -> list[Compared]:
     """INNA at the four choices of section 2.6.2.1."""
     return [
-        protocol.entry("inna")._replace(
+        protocol.entry("inna")
+        .changed({"alpha": alpha, "beta": beta})
+        ._replace(
             name=f"inna-alpha{alpha}-beta{beta}",
             label=f"INNA, α = {alpha}, β = {beta}",
-            fixed={"alpha": alpha, "beta": beta},
         )
         for alpha, beta in ((0.1, 0.1), (0.5, 0.1), (0.5, 0.5), (0.5, 1.0))
     ]
@@ -78,7 +99,7 @@ def _decays(protocol: Protocol) -> list[Compared]:
         protocol.entry("inna")._replace(
             name=f"inna-power-1-{n}",
             label=f"INNA, k^(-1/{n})",
-            decay=protocol.decay._replace(power=1 / n),
+            schedule=Decay(1 / n, "update"),
         )
         for n in (2, 4, 8, 16)
     ]
@@ -86,15 +107,22 @@ def _decays(protocol: Protocol) -> list[Compared]:
 
 
 _CHAPTER_2 = ("mnist-nin", "cifar10-nin", "cifar100-nin")
+_FAST = ("mnist-lenet",)
 
 COMPARISONS = {
     "2.2": Comparison(
-        "INNA's sensitivity to alpha and beta", _CHAPTER_2, _alpha_and_beta
+        "INNA's sensitivity to alpha and beta",
+        _CHAPTER_2,
+        _alpha_and_beta,
+        others=_FAST,
     ),
     "2.3": Comparison(
-        "INNA beside SGD, AdaGrad and Adam", _CHAPTER_2, _all_of_the_chapter
+        "INNA beside SGD, AdaGrad and Adam",
+        _CHAPTER_2,
+        _all_of_the_chapter,
+        others=_FAST,
     ),
-    "2.4": Comparison("INNA with slower decays", _CHAPTER_2, _decays),
+    "2.4": Comparison("INNA with slower decays", _CHAPTER_2, _decays, others=_FAST),
     "4.4": Comparison(
         "Step-Tuned SGD beside others", ("a", "b", "c", "d"), _all_of_the_chapter
     ),
@@ -106,5 +134,13 @@ COMPARISONS = {
     ),
     "4.6": Comparison(
         "LeNet without and with batch normalization", ("e", "f"), _all_of_the_chapter
+    ),
+    "damping": Comparison(
+        "the share of the fresh gradient, beside Nesterov's method",
+        tuple(dial.DESK),
+        dial.entries,
+        protocol=dial.PROTOCOL,
+        desk=dial.DESK,
+        module="damping",
     ),
 }

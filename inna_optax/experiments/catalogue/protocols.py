@@ -1,4 +1,4 @@
-"""The two protocols: what chapters 2 and 4 search, judge, and repeat.
+"""The protocols: what is searched, judged, and repeated.
 
 For every entry of a comparison each point of a grid is trained for a few epochs, and
 the one with the smallest training loss is trained to the end from several
@@ -11,7 +11,8 @@ import types
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from inna_optax.experiments.catalogue.contenders import CONTENDERS, Contender, Decay
+from inna_optax.experiments.catalogue.contenders import CONTENDERS, Contender
+from inna_optax.experiments.catalogue.schedules import Cosine, Decay, Schedule
 
 Hyperparameters = Mapping[str, float]
 
@@ -28,52 +29,55 @@ class Entry(NamedTuple):
     name: str  # as in file names
     label: str  # as in legends
     optimizer: Contender
-    search: tuple[Hyperparameters, ...]  # what is tried with each learning rate
-    decay: Decay | None
-    fixed: Hyperparameters = NOTHING  # beside the optimizer's defaults
-
-    def grid(self) -> list[dict[str, float]]:
-        """All points of the grid, each with every hyperparameter."""
-        return [
-            {
-                "learning_rate": rate,
-                **self.optimizer.defaults,
-                **self.fixed,
-                **others,
-            }
-            for rate, others in itertools.product(LEARNING_RATES, self.search)
-        ]
+    grid: tuple[Hyperparameters, ...]  # each point with every hyperparameter
+    schedule: Schedule | None  # of the learning rate, None if it is constant
 
     @property
     def searched(self) -> list[str]:
-        """The names of what the grid varies."""
-        return list(dict.fromkeys(["learning_rate", *self.search[0]]))
+        """The learning rate, and the names of what else the grid varies."""
+        return [
+            name
+            for name in self.grid[0]
+            if name == "learning_rate" or self.values(name)[1:]
+        ]
+
+    def values(self, name: str) -> list[float]:
+        """The values that a hyperparameter has in the grid."""
+        return list(dict.fromkeys(point[name] for point in self.grid))
+
+    def changed(self, values: Hyperparameters) -> "Entry":
+        """The same entry with those values at every point of the grid."""
+        return self._replace(grid=tuple({**point, **values} for point in self.grid))
 
 
 class Protocol(NamedTuple):
     """How a chapter compares."""
 
     optimizers: tuple[str, ...]
-    decay: Decay  # of the optimizers whose learning rate falls
+    schedule: Schedule | None  # of the optimizers whose learning rate falls
     search_share: float  # of the epochs, after which the grid is judged
-    seeds: int
+    search_seeds: int = 2  # over which a point of the grid is judged
     # By optimizer: what is tried with each learning rate, and what is set otherwise
     # than by default.
     search: Mapping[str, tuple[Hyperparameters, ...]] = types.MappingProxyType({})
     fixed: Mapping[str, Hyperparameters] = types.MappingProxyType({})
-    search_seeds: int = 2  # over which a point of the grid is judged
+    all_fall: bool = False  # every learning rate, not only those that the papers' do
+
+    def schedule_of(self, optimizer: Contender) -> Schedule | None:
+        """How the optimizer's learning rate falls, None if it is constant."""
+        return self.schedule if optimizer.decays or self.all_fall else None
 
     def entry(self, name: str) -> Entry:
         """The optimizer of that name, under this protocol."""
         optimizer = CONTENDERS[name]
-        decay = self.decay if optimizer.decays else None
+        fixed = {**optimizer.defaults, **self.fixed.get(name, NOTHING)}
+        points = itertools.product(LEARNING_RATES, self.search.get(name, (NOTHING,)))
         return Entry(
             name,
             optimizer.label,
             optimizer,
-            self.search.get(name, (NOTHING,)),
-            decay,
-            self.fixed.get(name, NOTHING),
+            tuple({"learning_rate": rate, **fixed, **more} for rate, more in points),
+            self.schedule_of(optimizer),
         )
 
 
@@ -81,9 +85,8 @@ class Protocol(NamedTuple):
 # "After fifteen epochs"; the axes of its figures end at 200.
 CHAPTER_2 = Protocol(
     optimizers=("inna", "sgd", "adagrad", "adam"),
-    decay=Decay(0.5, "update"),
+    schedule=Decay(0.5, "update"),
     search_share=15 / 200,
-    seeds=5,
 )
 
 # Section 4.5.1.  It was run in PyTorch, whose release of INNA starts from rest: with
@@ -91,9 +94,8 @@ CHAPTER_2 = Protocol(
 # nu and sets gamma_max to nu otherwise.
 CHAPTER_4 = Protocol(
     optimizers=("inna", "step_tuned_sgd", "sgd", "adam", "rmsprop"),
-    decay=Decay(0.5 + 0.001, "epoch"),
+    schedule=Decay(0.5 + 0.001, "epoch"),
     search_share=0.1,
-    seeds=3,
     search={
         "step_tuned_sgd": (
             {"nu": 1.0},
@@ -103,6 +105,16 @@ CHAPTER_4 = Protocol(
         "adam": tuple({"b1": b1} for b1 in (0.1, 0.5, 0.9, 0.99)),
     },
     fixed={"inna": {"initial_speed": 0.1}},
+)
+
+# Neither paper's: how networks are trained today.  Each point of the grid is trained
+# to the end.
+MODERN = Protocol(
+    optimizers=("damped_momentum", "nesterov"),
+    schedule=Cosine(warmup=0.05),
+    search_share=1.0,
+    search_seeds=1,
+    all_fall=True,
 )
 
 

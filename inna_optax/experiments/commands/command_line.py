@@ -18,11 +18,17 @@ from inna_optax.experiments.catalogue.contenders import (
     CONTENDERS,
     HYPERPARAMETERS,
     Contender,
-    Decay,
 )
 from inna_optax.experiments.catalogue.figures import COMPARISONS, FIGURES, TABLES
 from inna_optax.experiments.catalogue.problems import PROBLEMS, Problem, Scale
+from inna_optax.experiments.catalogue.schedules import Decay
+from inna_optax.experiments.commands.changes import (
+    change_entries,
+    change_problem,
+    check_changes,
+)
 from inna_optax.experiments.commands.parser import (
+    CHANGES,
     COMMANDS,
     flag_of,
     listed,
@@ -86,19 +92,38 @@ def _resumable(arguments: argparse.Namespace, record: str = ".") -> None:
         raise UserError(f"--resume: there is no {arguments.out / record}")
 
 
-def _open(
-    problem: Problem, scale: Scale, arguments: argparse.Namespace, **options: Any
-) -> Any:
+def _open(problem: Problem, arguments: argparse.Namespace, **options: Any) -> Any:
     """The problem's data, as the user asked for them."""
     from inna_optax.experiments.running.setting import open_setting
 
     return open_setting(
         problem,
-        scale,
         data_dir=arguments.data_dir,
         data_note=arguments.data_note,
         **options,
     )
+
+
+def _size(scale: Scale, arguments: argparse.Namespace) -> dict[str, Any]:
+    """How much of a problem the user asked for: for `_open`."""
+    return {
+        "scale": scale._replace(
+            epochs=arguments.epochs or scale.epochs,
+            seeds=getattr(arguments, "seeds", None) or scale.seeds,
+        ),
+        "train_examples": arguments.train_examples,
+    }
+
+
+def _changes(arguments: argparse.Namespace) -> dict[str, float]:
+    """What the user changes of the protocol, checked."""
+    changes = {name: getattr(arguments, name) for name in CHANGES}
+    changes = {name: value for name, value in changes.items() if value is not None}
+    try:
+        check_changes(changes)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    return changes
 
 
 def _asked(problem: Problem, scale: Scale, arguments: argparse.Namespace) -> Any:
@@ -106,9 +131,8 @@ def _asked(problem: Problem, scale: Scale, arguments: argparse.Namespace) -> Any
     if arguments.dataset:
         _pick("--dataset", arguments.dataset, dict.fromkeys(problem.datasets))
     return {
-        "scale": scale._replace(epochs=arguments.epochs or scale.epochs),
+        **_size(scale, arguments),
         "dataset": arguments.dataset,
-        "train_examples": arguments.train_examples,
         "batch_size": arguments.batch_size,
         "each_batch_twice": arguments.each_batch_twice,
     }
@@ -149,9 +173,9 @@ def _train(arguments: argparse.Namespace) -> int:
     _resumable(arguments, RECORD)
     asked = _asked(problem, problem.paper, arguments)
     setting = _open(problem, arguments=arguments, mesh=_mesh(arguments), **asked)
-    decay = problem.protocol.decay
+    schedule = problem.protocol.schedule_of(optimizer)
     return train(
-        RunRecord(setting, optimizer, decay, hyperparameters, arguments.seed),
+        RunRecord(setting, optimizer, schedule, hyperparameters, arguments.seed),
         evaluate_every=arguments.evaluate_every
         or default_evaluate_every(setting.epochs),
         checkpoint_every=arguments.checkpoint_every,
@@ -172,11 +196,15 @@ def _compare(arguments: argparse.Namespace, argv: Sequence[str]) -> int:
     _resumable(arguments)
     from inna_optax.experiments.commands.compare import compare
 
-    scale = getattr(problem, arguments.scale)
+    changes = _changes(arguments)
+    entries = [problem.protocol.entry(name) for name in dict.fromkeys(names)]
+    entries = change_entries(entries, changes)
+    asked = _asked(problem, getattr(problem, arguments.scale), arguments)
     compare(
-        _open(problem, arguments=arguments, **_asked(problem, scale, arguments)),
-        [problem.protocol.entry(name) for name in dict.fromkeys(names)],
-        seeds=arguments.seeds or scale.seeds,
+        _open(change_problem(problem, changes), arguments=arguments, **asked),
+        entries,
+        changes,
+        seeds=asked["scale"].seeds,
         together=arguments.together,
         out=arguments.out,
         resume=arguments.resume,
@@ -190,8 +218,9 @@ def _figure(arguments: argparse.Namespace, argv: Sequence[str]) -> int:
     _pick("figure", number, {**FIGURES, **COMPARISONS})
     _pick("--scale", scale, dict.fromkeys(SCALES))
     if number in FIGURES:
-        for name in ("data_dir", "data_note", "problems", "resume", "together"):
-            if getattr(arguments, name):
+        others = ("epochs", "train_examples", "seeds", "problems", "together")
+        for name in (*others, "data_dir", "data_note", "resume", *CHANGES):
+            if getattr(arguments, name) not in (None, False):
                 raise UserError(
                     f"{flag_of(name)} is for figures that train networks, which are"
                     f" {listed(COMPARISONS)}; figure {number} does not"
@@ -200,22 +229,33 @@ def _figure(arguments: argparse.Namespace, argv: Sequence[str]) -> int:
 
         reproduce.figure(number, scale, arguments.out, argv)
         return 0
-    names = COMPARISONS[number].problems
+    shown = COMPARISONS[number]
+    names = shown.problems
     if arguments.problems is not None:
-        table = dict.fromkeys(names)
+        table = dict.fromkeys((*names, *shown.others))
         chosen = dict.fromkeys(name.strip() for name in arguments.problems.split(","))
         for name in chosen:
             _pick(f"figure {number}: problem", name, table)
         names = tuple(chosen)
     _resumable(arguments)
+    changes = _changes(arguments)
+    problems = {name: change_problem(shown.problem(name), changes) for name in names}
+    entries = {
+        name: change_entries(shown.entries(problem.protocol), changes)
+        for name, problem in problems.items()
+    }
+    sizes = {
+        name: _size(getattr(problem, scale), arguments)
+        for name, problem in problems.items()
+    }
     settings = {
         name: _open(
-            PROBLEMS[name],
-            getattr(PROBLEMS[name], scale),
-            arguments,
-            each_batch_twice=COMPARISONS[number].each_batch_twice,
+            problem,
+            arguments=arguments,
+            each_batch_twice=shown.each_batch_twice,
+            **sizes[name],
         )
-        for name in names
+        for name, problem in problems.items()
     }
     from inna_optax.experiments.commands.compare import compare_problems
 
@@ -223,10 +263,13 @@ def _figure(arguments: argparse.Namespace, argv: Sequence[str]) -> int:
         number,
         scale,
         settings,
-        arguments.together,
-        arguments.out,
-        arguments.resume,
-        argv,
+        entries,
+        changes,
+        seeds={name: size["scale"].seeds for name, size in sizes.items()},
+        together=arguments.together,
+        out=arguments.out,
+        resume=arguments.resume,
+        command=argv,
     )
     return 0
 

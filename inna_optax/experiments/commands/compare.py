@@ -1,5 +1,6 @@
 """Comparisons: a search for each entry, several seeds of the best, a summary."""
 
+import functools
 import json
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
@@ -8,14 +9,15 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from inna_optax.experiments.catalogue.contenders import Decay
+from inna_optax.experiments.catalogue.contenders import CONTENDERS
 from inna_optax.experiments.catalogue.figures import COMPARISONS
-from inna_optax.experiments.catalogue.problems import DATASETS, PROBLEMS
+from inna_optax.experiments.catalogue.problems import DATASETS
 from inna_optax.experiments.catalogue.protocols import (
     Entry,
     epochs_for,
     search_epochs_for,
 )
+from inna_optax.experiments.catalogue.schedules import Schedule
 from inna_optax.experiments.figures.comparison import (
     describe_choice,
     describe_scale,
@@ -41,6 +43,7 @@ Summary = dict[str, Any]
 def compare(
     setting: Setting,
     entries: Sequence[Entry],
+    changes: Mapping[str, float],
     *,
     seeds: int,
     together: int | None,
@@ -50,7 +53,8 @@ def compare(
 ) -> pathlib.Path:
     """Compares optimizers on a problem; returns the folder of records and picture.
 
-    `command` is what the user typed, for the summary.  With `resume` the runs that
+    `changes` is what the entries and the problem have otherwise than the protocol, and
+    `command` is what the user typed: both for the summary.  With `resume` the runs that
     are in `out` are not made again.
     """
     console = Console()
@@ -63,6 +67,7 @@ def compare(
         ):
             grid = Grid(setting, folder / UNFINISHED, bar, stop, together)
             summary = run_comparison(grid, entries, seeds=range(seeds), folder=folder)
+        summary["changes"] = dict(changes)
         write_json(folder / SUMMARY, {**summary, **provenance(command)})
         (picture, *_) = save(draw_comparisons([summary]), folder, "comparison")
     console.print(summary_table(summary))
@@ -78,6 +83,10 @@ def compare_problems(
     number: str,
     scale: str,
     settings: Mapping[str, Setting],
+    entries: Mapping[str, Sequence[Entry]],
+    changes: Mapping[str, float],
+    *,
+    seeds: Mapping[str, int],
     together: int | None,
     out: pathlib.Path | None,
     resume: bool,
@@ -85,14 +94,12 @@ def compare_problems(
 ) -> None:
     """Trains the networks of a figure, each problem in a folder of its own.
 
-    With `resume` the runs that are in `out` are not made again.
+    `settings`, `entries` and `seeds` are by problem; for the rest see `compare`.
 
     Raises:
       Stopped: if a stop was requested; the finished runs are on disk.
     """
-    shown, stem = COMPARISONS[number], f"figure-{number}"
-    seeds = {name: getattr(PROBLEMS[name], scale).seeds for name in settings}
-    entries = {name: shown.entries(PROBLEMS[name].protocol) for name in settings}
+    stem = f"figure-{number}"
     total = sum(
         images_of(setting, entries[name], seeds[name])
         for name, setting in settings.items()
@@ -109,12 +116,15 @@ def compare_problems(
                 )
                 for name, setting in settings.items()
             }
+        for summary in summaries.values():
+            summary["changes"] = dict(changes)
         record = folder / record_name
         result = {"figure": number, "scale": scale, "problems": summaries}
         write_json(record, {**result, **provenance(command)})
         written = json.loads(record.read_text(encoding="utf-8"))
         shown_problems = list(written["problems"].values())
-        paths = save(draw_comparisons(shown_problems), folder, stem)
+        draw = COMPARISONS[number].load().draw_comparisons
+        paths = save(draw(shown_problems), folder, stem)
     console = Console()
     for summary in written["problems"].values():
         console.print(summary_table(summary))
@@ -130,7 +140,7 @@ def images_of(setting: Setting, entries: Sequence[Entry], seeds: int) -> int:
         uses = setting.uses_per_batch(entry.optimizer)
         protocol = setting.problem.protocol
         search = search_epochs_for(protocol, setting.epochs, uses)
-        searched = len(entry.grid()) * min(protocol.search_seeds, seeds)
+        searched = len(entry.grid) * min(protocol.search_seeds, seeds)
         passes = searched * search + seeds * epochs_for(setting.epochs, uses)
         total += passes * per_pass * uses * setting.batch_size
     return total
@@ -150,15 +160,16 @@ def run_comparison(
       UserError: if a file in `folder` is of another comparison.
     """
     setting = grid.setting
-    # One for all entries that differ in hyperparameters only: it compiles once.
-    programs: dict[tuple[str, Decay | None], Program] = {}
+
+    # One for all runs that differ in hyperparameters only: it compiles once.
+    @functools.cache
+    def program_of(optimizer: str, schedule: Schedule | None) -> Program:
+        return program_for(setting, CONTENDERS[optimizer], schedule)
+
     optimizers = {}
     for entry in entries:
         grid.bar.describe(f"{setting.problem.name}: {entry.label}")
-        key = (entry.optimizer.name, entry.decay)
-        if key not in programs:
-            programs[key] = program_for(setting, entry.optimizer, entry.decay)
-        optimizers[entry.name] = _run_entry(grid, entry, programs[key], seeds, folder)
+        optimizers[entry.name] = _run_entry(grid, entry, program_of, seeds, folder)
     problem, (train, test) = setting.problem, setting.whole
     return {
         "format": FORMAT,
@@ -188,7 +199,7 @@ def _title(setting: Setting) -> str:
 def _run_entry(
     grid: Grid,
     entry: Entry,
-    program: Program,
+    program_of: Callable[[str, Schedule | None], Program],
     seeds: Sequence[int],
     folder: pathlib.Path,
 ) -> dict[str, Any]:
@@ -198,29 +209,31 @@ def _run_entry(
     search_epochs = search_epochs_for(protocol, setting.epochs, uses)
     epochs = epochs_for(setting.epochs, uses)
 
-    def point(values: Mapping[str, float], seed: int, path: pathlib.Path) -> Point:
-        run = RunRecord(setting, entry.optimizer, entry.decay, values, seed)
-        return Point(run, path)
+    def train(
+        points: Sequence[tuple[Mapping[str, float], int, pathlib.Path]], epochs: int
+    ) -> list[RunRecord]:
+        schedule = entry.schedule and entry.schedule.over(epochs)
+        program = program_of(entry.optimizer.name, schedule)
+        runs = [
+            Point(RunRecord(setting, entry.optimizer, schedule, values, seed), path)
+            for values, seed, path in points
+        ]
+        return train_points(grid, program, runs, epochs)
 
-    values, search_seeds = entry.grid(), seeds[: protocol.search_seeds]
+    values, search_seeds = entry.grid, seeds[: protocol.search_seeds]
     points = [
-        point(value, seed, folder / SEARCH / f"{entry.name}-{i:02d}-{seed}.json")
+        (value, seed, folder / SEARCH / f"{entry.name}-{i:02d}-{seed}.json")
         for i, value in enumerate(values)
         for seed in search_seeds
     ]
-    searched = train_points(grid, program, points, search_epochs)
+    searched = train(points, search_epochs)
     losses = np.array([judged(run) for run in searched]).reshape(len(values), -1)
+    accuracies = np.array([run.history[-1]["test_accuracy"] for run in searched])
     # A value with a run that diverged loses; it does not end the search.
     means = losses.mean(axis=1)
     chosen = values[int(np.argmin(np.where(np.isfinite(means), means, np.inf)))]
-    runs = train_points(
-        grid,
-        program,
-        [
-            point(chosen, seed, folder / RUNS / f"{entry.name}-{seed}.json")
-            for seed in seeds
-        ],
-        epochs,
+    runs = train(
+        [(chosen, s, folder / RUNS / f"{entry.name}-{s}.json") for s in seeds], epochs
     )
     finals = [run.history[-1] for run in runs]
     return {
@@ -230,9 +243,18 @@ def _run_entry(
         "decay": searched[0].identity()["decay"],
         "searched": entry.searched,
         "search": [
-            {"hyperparameters": value, "train_loss": mean, "by_seed": by_seed}
-            for value, mean, by_seed in zip(
-                values, means.tolist(), losses.tolist(), strict=True
+            {
+                "hyperparameters": value,
+                "train_loss": mean,
+                "by_seed": by_seed,
+                "test_accuracy": accuracy,
+            }
+            for value, mean, by_seed, accuracy in zip(
+                values,
+                means.tolist(),
+                losses.tolist(),
+                accuracies.reshape(losses.shape).tolist(),
+                strict=True,
             )
         ],
         "search_epochs": search_epochs,
@@ -265,7 +287,7 @@ def _spread(
     metric: str,
     best: Callable[[Any], Any],
     worst: Callable[[Any], Any],
-) -> dict[str, float] | None:
+) -> dict[str, Any] | None:
     """Mean, best and worst over the seeds that did not diverge; None if there is none.
 
     None also where the metric is not measured.
@@ -277,6 +299,7 @@ def _spread(
         "mean": float(np.mean(values)),
         "best": best(values),
         "worst": worst(values),
+        "by_seed": values,
     }
 
 
@@ -321,7 +344,7 @@ def summary_table(summary: Summary) -> Table:
     return table
 
 
-def _cell(spread: dict[str, float] | None, form: str) -> str:
+def _cell(spread: Mapping[str, Any] | None, form: str) -> str:
     if spread is None:
         return "-"
     best, worst = f"{spread['best']:{form}}", f"{spread['worst']:{form}}"

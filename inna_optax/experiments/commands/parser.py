@@ -25,6 +25,16 @@ COMMANDS = {
 }
 
 
+# What `compare` and `figure` let the user change of a protocol, and its meaning.
+CHANGES = {
+    "alpha": "INNA's, in place of the protocol's",
+    "beta": "INNA's, in place of the protocol's",
+    "initial_speed": "INNA's, in place of the protocol's",
+    "decay_power": "the learning rates that fall are divided by q^X",
+    "weight_decay": "lambda of the penalty lambda/2 ||theta||^2",
+}
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """One line, without the usage."""
@@ -129,13 +139,6 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="A,B,...",
         help=f"of {listed(CONTENDERS)} (default: those of the problem's chapter)",
     )
-    compare.add_argument(
-        "--seeds",
-        type=_count,
-        metavar="N",
-        help="number of initializations (default: the scale's)",
-    )
-
     figure.add_argument(
         "number", metavar="NUMBER", help=f"one of {listed([*FIGURES, *COMPARISONS])}"
     )
@@ -167,6 +170,37 @@ def make_parser() -> argparse.ArgumentParser:
             help="runs of one optimizer that are trained at once, as one program"
             " (default: 1 on CPU, 27 on a GPU or TPU)",
         )
+    for command in (train, compare, figure):
+        at_scale = "" if command is train else " at that scale"
+        halved = (
+            ""
+            if command is train
+            else "; an optimizer that uses each batch twice makes half as many"
+        )
+        command.add_argument(
+            "--epochs",
+            type=_count,
+            metavar="N",
+            help=f"passes over the data (default: the problem's{at_scale}){halved}",
+        )
+        command.add_argument(
+            "--train-examples",
+            type=_count,
+            metavar="N",
+            help=f"train on the first N examples (default: the problem's{at_scale})",
+        )
+    for command in (compare, figure):
+        command.add_argument(
+            "--seeds",
+            type=_count,
+            metavar="N",
+            help="number of initializations (default: the problem's at that scale)",
+        )
+        group = command.add_argument_group(
+            "changes of the protocol", "which records and pictures then state"
+        )
+        for name, meaning in CHANGES.items():
+            group.add_argument(flag_of(name), type=_number, metavar="X", help=meaning)
     for command in (train, compare):
         command.add_argument(
             "--dataset",
@@ -174,21 +208,7 @@ def make_parser() -> argparse.ArgumentParser:
             help="one of the problem's (default: the published one)",
         )
         command.add_argument(
-            "--epochs",
-            type=_count,
-            metavar="N",
-            help="passes over the data (default: the problem's"
-            f"{'' if command is train else ' at that scale'}); in 'compare' an"
-            " optimizer that uses each batch twice makes half as many",
-        )
-        command.add_argument(
             "--batch-size", type=_count, metavar="N", help="default: the problem's"
-        )
-        command.add_argument(
-            "--train-examples",
-            type=_count,
-            metavar="N",
-            help="train on the first N examples (default: the problem's)",
         )
         command.add_argument(
             "--each-batch-twice",

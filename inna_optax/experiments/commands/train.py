@@ -69,7 +69,7 @@ def _train_into(
 ) -> int:
     setting, first = run.setting, is_first()  # the process that writes and speaks
     unit = Unit(
-        program_for(setting, run.contender, run.decay),
+        program_for(setting, run.contender, run.schedule),
         setting.arrays,
         run.seed,
         dict(run.hyperparameters),

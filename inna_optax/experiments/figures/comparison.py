@@ -47,6 +47,10 @@ def describe_scale(summary: Summary) -> str:
         entry["gradient_evaluations"] for entry in summary["optimizers"].values()
     )
     twice = "each mini-batch twice; " if summary["each_batch_twice"] else ""
+    changes = "".join(
+        f"{name.replace('_', ' ')} {value:g}; "
+        for name, value in summary.get("changes", {}).items()
+    )
     return (
         of(summary["train_examples"], "train_examples", "training images")
         + ", "
@@ -55,7 +59,7 @@ def describe_scale(summary: Summary) -> str:
         + of(summary["epochs"], "epochs", "epochs")
         + f" ({evaluations:,} gradients), "
         + of(len(summary["seeds"]), "seeds", "seeds")
-        + f"\n{twice}batch "
+        + f"\n{changes}{twice}batch "
         + of(summary["batch_size"], "batch_size", "images").removesuffix(" images")
         + ", lines: mean of the seeds, shaded: best to worst"
     )

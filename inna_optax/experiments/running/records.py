@@ -6,7 +6,8 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from inna_optax.experiments.catalogue.contenders import Contender, Decay
+from inna_optax.experiments.catalogue.contenders import Contender
+from inna_optax.experiments.catalogue.schedules import Schedule
 from inna_optax.experiments.errors import ArgumentError, UserError
 from inna_optax.experiments.running.provenance import versions
 from inna_optax.experiments.running.setting import Setting
@@ -33,19 +34,18 @@ class RunRecord(NamedTuple):
 
     setting: Setting
     contender: Contender
-    decay: Decay | None
+    schedule: Schedule | None  # of the learning rate, None if it is constant
     hyperparameters: Mapping[str, float]
     seed: int
     history: tuple[Row, ...] = ()
 
     def identity(self) -> dict[str, Any]:
         """The fields that identify the run, in values that JSON has."""
-        decay = self.decay if self.contender.decays else None
         return {
             **self.setting.describe(),
             "optimizer": self.contender.name,
             "hyperparameters": dict(self.hyperparameters),
-            "decay": decay._asdict() if decay else None,
+            "decay": self.schedule._asdict() if self.schedule else None,
             "uses_per_batch": self.setting.uses_per_batch(self.contender),
             "seed": self.seed,
         }

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 from jax.sharding import Mesh
 
 from inna_optax import data
-from inna_optax.experiments.catalogue.contenders import Contender, Decay
+from inna_optax.experiments.catalogue.contenders import Contender
 from inna_optax.experiments.catalogue.problems import DataFacts, Problem, Scale
+from inna_optax.experiments.catalogue.schedules import Schedule
 from inna_optax.experiments.errors import ArgumentError, UserError
 from inna_optax.experiments.running.tasks import make_task
 from inna_optax.training import Arrays, Program, make_program, put_examples
@@ -40,6 +41,7 @@ class Setting(NamedTuple):
             "train_examples": self.facts.train_examples,
             "test_examples": self.facts.test_examples,
             "batch_size": self.batch_size,
+            "weight_decay": self.problem.weight_decay,
         }
 
 
@@ -133,13 +135,15 @@ def open_setting(
     )
 
 
-def program_for(setting: Setting, contender: Contender, decay: Decay | None) -> Program:
+def program_for(
+    setting: Setting, contender: Contender, schedule: Schedule | None
+) -> Program:
     """The functions of one run of `contender` on the setting's problem."""
     examples, uses = setting.facts.train_examples, setting.uses_per_batch(contender)
 
     def make_solver(hyperparameters: Mapping[str, Any]) -> Any:
         updates_per_epoch = examples // setting.batch_size * uses
-        return contender.solver(hyperparameters, decay, updates_per_epoch)
+        return contender.solver(hyperparameters, schedule, updates_per_epoch)
 
     return make_program(
         make_task(setting.problem, setting.facts),

@@ -11,6 +11,7 @@ import pytest
 
 from inna_optax.experiments.catalogue.contenders import CONTENDERS
 from inna_optax.experiments.catalogue.problems import DATASETS, PROBLEMS
+from inna_optax.experiments.catalogue.protocols import CHAPTER_2
 from inna_optax.experiments.commands import command_line
 from inna_optax.experiments.running.setting import open_setting, program_for
 from tests.marks import slow
@@ -47,7 +48,7 @@ def test_the_paper_scale_command_runs_its_first_epoch(name, data_folder, tmp_pat
     assert record["problem"] == name
     assert record["dataset"] in problem.datasets
     assert record["batch_size"] == batch
-    assert record["decay"] == problem.protocol.decay._asdict()
+    assert record["decay"] == problem.protocol.schedule._asdict()
     before, after = record["history"]
     uses = 2 if optimizer == "step_tuned_sgd" else 1
     assert after["gradient_evaluations"] == uses
@@ -60,8 +61,8 @@ def test_an_update_lowers_for_accelerators(name, data_folder):
     problem = PROBLEMS[name]
     setting = open_setting(problem, problem.desk, data_dir=data_folder, batch_size=16)
     entry = problem.protocol.entry(problem.protocol.optimizers[1])
-    program = program_for(setting, entry.optimizer, entry.decay)
-    values = entry.grid()[0]
+    program = program_for(setting, entry.optimizer, entry.schedule)
+    values = entry.grid[0]
     run = jax.eval_shape(program.start, jnp.uint32(0), values)
     train = jax.jit(lambda run, data: program.train(run, values, data, 0, 0, 2))
     traced = train.trace(run, setting.arrays.train)
@@ -74,7 +75,7 @@ def test_an_update_lowers_for_accelerators(name, data_folder):
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_settings_are_those_of_the_papers(name):
     problem = PROBLEMS[name]
-    if name.endswith("-nin"):  # section 2.6.2.1
+    if problem.protocol is CHAPTER_2:  # section 2.6.2.1
         assert (problem.batch_size, problem.paper.epochs) == (32, 200)
         assert (problem.paper.seeds, problem.paper.train_examples) == (5, 50_000)
         assert problem.weight_decay == 0
@@ -104,7 +105,7 @@ def test_batch_normalization_counts_a_batch_used_twice_twice(data_folder):
             each_batch_twice=twice,
         )
         entry = problem.protocol.entry("sgd")
-        program = program_for(setting, entry.optimizer, entry.decay)
+        program = program_for(setting, entry.optimizer, entry.schedule)
         start = program.start(jnp.uint32(0), {"learning_rate": 0.0})
         updates = program.gradient_evaluations_per_epoch
         run, _ = jax.jit(program.train)(

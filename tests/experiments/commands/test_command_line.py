@@ -15,7 +15,7 @@ from inna_optax.experiments.catalogue.figures import COMPARISONS, FIGURES
 from inna_optax.experiments.catalogue.problems import PROBLEMS
 from inna_optax.experiments.catalogue.protocols import CHAPTER_4
 from inna_optax.experiments.commands import command_line
-from tests.experiments.shell import run, strict_json
+from tests.experiments.shell import call, run, strict_json
 from tests.marks import slow
 
 COMPARED = CHAPTER_4.optimizers
@@ -36,7 +36,7 @@ ROW = {
 @pytest.fixture(scope="module")
 def comparison(tmp_path_factory):
     out = tmp_path_factory.mktemp("compare") / "out"
-    done = run("compare", "--epochs", 10, "--seeds", 2, "--out", out)
+    done = call("compare", "--epochs", 10, "--seeds", 2, "--out", out)
     assert done.returncode == 0, done.stderr
     return out, done
 
@@ -104,7 +104,7 @@ def test_compare_prints_a_table_and_says_where_the_results_are(comparison):
 def test_compare_does_not_overwrite(comparison):
     out, _ = comparison
     before = (out / "summary.json").read_bytes()
-    done = run("compare", "--out", out)
+    done = call("compare", "--out", out)
     assert done.returncode == 2
     assert "already holds results" in done.stderr
     assert (out / "summary.json").read_bytes() == before
@@ -113,7 +113,7 @@ def test_compare_does_not_overwrite(comparison):
 def test_train_writes_record_history_and_checkpoint(tmp_path):
     out = tmp_path / "run"
     arguments = ("train", "digits", "--optimizer", "inna", "--epochs", 3, "--seed", 7)
-    done = run(*arguments, "--beta", 0.2, "--out", out)
+    done = call(*arguments, "--beta", 0.2, "--out", out)
     assert done.returncode == 0, done.stderr
     record = strict_json(out / "results.json")
     assert record["problem"] == record["dataset"] == "digits"
@@ -137,14 +137,15 @@ def test_train_writes_record_history_and_checkpoint(tmp_path):
 def test_train_under_strict_promotion(optimizer, tmp_path):
     """A user may forbid jax to mix types, such as a bool and a float."""
     arguments = ("train", "digits", "--optimizer", optimizer, "--epochs", 1)
-    done = run(*arguments, "--out", tmp_path, JAX_NUMPY_DTYPE_PROMOTION="strict")
+    with jax.numpy_dtype_promotion("strict"):
+        done = call(*arguments, "--out", tmp_path)
     assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.slow
 def test_scalars_for_tensorboard(tmp_path):
     out = tmp_path / "run"
-    done = run(*RUN, "--epochs", 2, "--tensorboard", "--out", out)
+    done = call(*RUN, "--epochs", 2, "--tensorboard", "--out", out)
     assert done.returncode == 0, done.stderr
     (events,) = (out / "tensorboard").iterdir()
     content = events.read_bytes()
@@ -167,7 +168,7 @@ def test_a_diverging_run_stops_and_keeps_its_record(tmp_path):
     out = tmp_path / "run"
     arguments = ("train", "digits", "--optimizer", "sgd", "--learning-rate", 1e20)
     for resume in ((), ("--resume",)):
-        done = run(*arguments, "--epochs", 5, "--out", out, *resume)
+        done = call(*arguments, "--epochs", 5, "--out", out, *resume)
         assert done.returncode == 1
         assert "the training loss is not finite after epoch 1" in done.stderr
         history = strict_json(out / "results.json")["history"]

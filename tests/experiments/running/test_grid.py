@@ -26,10 +26,10 @@ SGD = CHAPTER_4.entry("sgd")
 def make(folder, points, epochs=2, *, together, entry=SGD, stop=None, program=None):
     """The records of the points as they are in JSON; in groups of that many."""
     setting = open_setting(DIGITS, Scale(epochs, 1, train_examples=320))
-    program = program or program_for(setting, entry.optimizer, entry.decay)
+    program = program or program_for(setting, entry.optimizer, entry.schedule)
     points = [
         Point(
-            RunRecord(setting, entry.optimizer, entry.decay, point, seed),
+            RunRecord(setting, entry.optimizer, entry.schedule, point, seed),
             folder / f"{i}.json",
         )
         for i, (point, seed) in enumerate(points)
@@ -137,10 +137,10 @@ def test_entries_that_share_a_program_compile_once(tmp_path):
     """Figure 2.2 has INNA four times, with other alpha and beta."""
     entries = COMPARISONS["2.2"].entries(CHAPTER_4)
     setting = open_setting(DIGITS, Scale(1, 1, train_examples=320))
-    program = program_for(setting, entries[0].optimizer, entries[0].decay)
+    program = program_for(setting, entries[0].optimizer, entries[0].schedule)
     with compilations() as counter:
         for i, entry in enumerate(entries):
-            points = [(point, 0) for point in entry.grid()[:3]]
+            points = [(point, 0) for point in entry.grid[:3]]
             folder = tmp_path / str(i)
             make(folder, points, 1, together=3, entry=entry, program=program)
     assert counter.count == 1

@@ -28,7 +28,7 @@ def run():
     values = {"learning_rate": 0.1, **inna.defaults}
     row = dict.fromkeys(COLUMNS, 0.5) | {"epoch": 1, "gradient_evaluations": 44}
     setting = open_setting(problem, problem.desk)
-    return RunRecord(setting, inna, problem.protocol.decay, values, 0, (row,))
+    return RunRecord(setting, inna, problem.protocol.schedule, values, 0, (row,))
 
 
 def test_an_old_record_is_read(run):
