@@ -5,24 +5,32 @@ import pathlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-# Where the folder of records keeps the comparison of each problem of Table 4.1, each
-# figure, and Table 3.1.
+# Where the folder of records may keep the comparison of each problem of Table 4.1, each
+# figure, and Table 3.1: the first that is there counts.
 PLACES = {
-    "a": "compare-a/summary.json",
-    "b": "compare-b/summary.json",
-    "c": "compare-c/summary.json",
-    "d": "figure-4.4/figure-4.4.json",
-    "e": "figure-4.6/figure-4.6.json",
-    "f": "compare-f/summary.json",
-    "4.5 (d)": "figure-4.5/figure-4.5.json",
-    "2.2": "figure-2.2/figure-2.2.json",
-    "2.3": "figure-2.3/figure-2.3.json",
-    "2.4": "figure-2.4/figure-2.4.json",
-    "2.1": "figures/figure-2.1.json",
-    "3.2": "figures/figure-3.2.json",
-    "4.2": "figures/figure-4.2.json",
-    "4.3": "figures/figure-4.3.json",
-    "Table 3.1": "figures/table-3.1.json",
+    **{
+        name: (f"compare-{name}/summary.json", f"figure-{figure}/figure-{figure}.json")
+        for name, figure in (
+            *((name, "4.4") for name in "abcd"),
+            *((name, "4.6") for name in "ef"),
+        )
+    },
+    "4.5 (c)": ("figure-4.5/figure-4.5.json",),
+    "4.5 (d)": ("figure-4.5/figure-4.5.json",),
+    "2.2": ("figure-2.2/figure-2.2.json",),
+    "2.3": ("figure-2.3/figure-2.3.json",),
+    "2.4": ("figure-2.4/figure-2.4.json",),
+    "2.1": ("figures/figure-2.1.json",),
+    "3.2": ("figures/figure-3.2.json",),
+    "4.2": ("figures/figure-4.2.json",),
+    "4.3": ("figures/figure-4.3.json",),
+    "Table 3.1": ("figures/table-3.1.json",),
+}
+# Of a record with several problems: of chapter 2's the first that is there.
+PROBLEMS = {
+    "4.5 (c)": ("c",),
+    "4.5 (d)": ("d",),
+    **dict.fromkeys(("2.2", "2.3", "2.4"), ("mnist-nin", "mnist-lenet")),
 }
 AGREES, DISAGREES, UNDECIDED = "agrees", "disagrees", "undecided"
 NOT_TESTED = "not tested"
@@ -50,14 +58,17 @@ class Claim(NamedTuple):
 
 def load(folder: pathlib.Path, name: str) -> Record | None:
     """The record of that name, None if it is not in the folder."""
-    path = folder / PLACES[name]
-    if not path.exists():
-        return None
-    record = json.loads(path.read_text(encoding="utf-8"))
-    if "problems" not in record:
-        return record
-    problem = {"4.5 (d)": "d"}.get(name, name if len(name) == 1 else "mnist-nin")
-    return record["problems"].get(problem)
+    for place in PLACES[name]:
+        path = folder / place
+        if not path.exists():
+            continue
+        record = json.loads(path.read_text(encoding="utf-8"))
+        if "problems" not in record:
+            return record
+        for problem in PROBLEMS.get(name, (name,)):
+            if problem in record["problems"]:
+                return record["problems"][problem]
+    return None
 
 
 def load_all(folder: pathlib.Path, claims: Iterable[Claim]) -> dict[str, Record]:

@@ -23,6 +23,7 @@ from inna_optax.experiments.figures.comparison import (
     describe_scale,
     draw_comparisons,
 )
+from inna_optax.experiments.figures.sensitivity import draw_sensitivity
 from inna_optax.experiments.figures.style import save
 from inna_optax.experiments.running.folders import output_folder
 from inna_optax.experiments.running.grid import Grid, Point, train_points
@@ -70,6 +71,7 @@ def compare(
         summary["changes"] = dict(changes)
         write_json(folder / SUMMARY, {**summary, **provenance(command)})
         (picture, *_) = save(draw_comparisons([summary]), folder, "comparison")
+        save(draw_sensitivity([summary]), folder, "sensitivity")
     console.print(summary_table(summary))
     console.print(f"Picture: {picture}", soft_wrap=True)
     console.print(
@@ -125,6 +127,7 @@ def compare_problems(
         shown_problems = list(written["problems"].values())
         draw = COMPARISONS[number].load().draw_comparisons
         paths = save(draw(shown_problems), folder, stem)
+        paths += save(draw_sensitivity(shown_problems), folder, f"{stem}-sensitivity")
     console = Console()
     for summary in written["problems"].values():
         console.print(summary_table(summary))

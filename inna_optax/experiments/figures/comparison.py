@@ -17,6 +17,7 @@ STYLES: Mapping[str, tuple[str, Any]] = {
     "adam": (style.GREEN, "-."),
     "rmsprop": (style.PURPLE, (0, (1, 1))),
     "adagrad": (style.SKY, (0, (1, 1))),
+    "damped_momentum": (style.VERMILLION, "--"),
     "innaprop": (style.ORANGE, (0, (5, 1, 1, 1, 1, 1))),
 }
 # For several entries of one optimizer, in their order.
@@ -29,10 +30,35 @@ COLUMN_WIDTH = 5.2  # inches
 def describe_choice(entry: Mapping[str, Any]) -> str:
     """What the search chose for an entry, short enough for a legend."""
     short = {"learning_rate": "lr", "nu": "ν", "b1": "β₁"}
+    chosen = entry["hyperparameters"]
+    edge = " (edge of the grid)" if is_at_the_edge(entry) else ""
     return ", ".join(
-        f"{short.get(name, name)} {entry['hyperparameters'][name]:g}"
+        f"{short.get(name, name)} {chosen[name]:g}"
+        + (edge if name == "learning_rate" else "")
         for name in entry["searched"]
     )
+
+
+def is_at_the_edge(entry: Mapping[str, Any]) -> bool:
+    """Whether the chosen learning rate is the smallest or the largest of the grid."""
+    rates = {p["hyperparameters"]["learning_rate"] for p in entry.get("search", ())}
+    edges = {min(rates), max(rates)} if rates else set()
+    return entry["hyperparameters"]["learning_rate"] in edges
+
+
+def line_styles(summary: Summary) -> list[tuple[Mapping[str, Any], tuple[str, Any]]]:
+    """The entries of a summary, each with its colour and line style."""
+    entries = summary["optimizers"].values()
+    times = collections.Counter(entry["optimizer"] for entry in entries)
+    return [
+        (
+            entry,
+            STYLES[entry["optimizer"]]
+            if times[entry["optimizer"]] == 1
+            else (VARIANTS[n], style.LINE_STYLES[n]),
+        )
+        for n, entry in enumerate(entries)
+    ]
 
 
 def describe_scale(summary: Summary) -> str:
@@ -125,11 +151,7 @@ def _draw_column(
     """Draws a summary's panels; returns the lines by their labels."""
     legend: dict[str, Any] = {}
     entries = summary["optimizers"]
-    times = collections.Counter(entry["optimizer"] for entry in entries.values())
-    for n, entry in enumerate(entries.values()):
-        colour, line_style = STYLES[entry["optimizer"]]
-        if times[entry["optimizer"]] > 1:
-            colour, line_style = VARIANTS[n], style.LINE_STYLES[n]
+    for entry, (colour, line_style) in line_styles(summary):
         curves = entry["curves"]
         label = entry["label"] + (f" ({describe_choice(entry)})" if choices else "")
         for axis, metric in zip(axes, measured, strict=True):
