@@ -87,8 +87,8 @@ def lyapunov_min(
       \qquad \dot E_{\min} = -\|\sqrt\alpha \dot\theta
         + \sqrt\beta \nabla \mathcal J(\theta)\|^2
 
-    This is (2.17) and Lemma 2.5; arguments, result and errors are those of
-    :func:`lyapunov`.
+    This is (2.17) and Lemma 2.5, which prints the derivatives of the two energies for
+    each other; arguments, result and errors are those of :func:`lyapunov`.
     """
     return _energy(-1.0, loss_value, velocity, alpha, beta)
 
@@ -106,8 +106,8 @@ def lyapunov_max(
       \qquad \dot E_{\max} = -\|\sqrt\alpha \dot\theta
         - \sqrt\beta \nabla \mathcal J(\theta)\|^2
 
-    This is (2.17) and Lemma 2.5; arguments, result and errors are those of
-    :func:`lyapunov`.
+    This is (2.17) and Lemma 2.5, which prints the derivatives of the two energies for
+    each other; arguments, result and errors are those of :func:`lyapunov`.
     """
     return _energy(1.0, loss_value, velocity, alpha, beta)
 

@@ -376,8 +376,8 @@ CASES = {
         ({"Table 3.1": of_ends(0.1, 99)}, "disagrees"),
     ],
     "Table 3.1: how many": [
-        ({"Table 3.1": of_counts(35.5, 36)}, "agrees"),
-        ({"Table 3.1": of_counts(36.6, 36)}, "disagrees"),
+        ({"Table 3.1": of_counts(36.9, 36)}, "agrees"),
+        ({"Table 3.1": of_counts(35.9, 36)}, "disagrees"),
         ({"Table 3.1": of_counts(None, 36)}, "disagrees"),
     ],
     "4.2": [

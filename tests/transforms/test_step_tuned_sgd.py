@@ -156,3 +156,39 @@ def test_accumulators_are_stored_in_the_type_asked_for():
         assert state.curvature_average.dtype == jnp.bfloat16
         assert state.first_gradient.dtype == jnp.bfloat16
         _, state = solver.update(jnp.ones(2), state)
+
+
+def test_the_gradient_vanishes_at_the_rate_of_theorem_4_2():
+    """The smallest E ||grad J(theta_j)||^2, j < k, is O(k^-(1/2 - delta)).
+
+    The expectation over 64 runs on mini-batches whose minimizers differ.
+    """
+    delta, steps = 0.01, 4096
+    rng = np.random.default_rng(0)
+    matrices = jnp.asarray(rng.normal(size=(16, 4, 3)), jnp.float32)
+    targets = jnp.asarray(rng.normal(size=(16, 4)), jnp.float32)
+    loss = lambda x, a, b: jnp.mean((a @ x - b) ** 2) / 2
+    whole = jax.grad(
+        lambda x: jnp.mean(jax.vmap(loss, (None, 0, 0))(x, matrices, targets))
+    )
+    solver = step_tuned_sgd(0.1, delta=delta)
+
+    def squares(key):
+        def step(carry, i):
+            x, state = carry
+            square = jnp.sum(whole(x) ** 2)
+            for _ in range(2):
+                grads = jax.grad(loss)(x, matrices[i], targets[i])
+                updates, state = solver.update(grads, state)
+                x = optax.apply_updates(x, updates)
+            return (x, state), square
+
+        start = jnp.full(3, 3.0)
+        batches = jax.random.randint(key, (steps,), 0, len(matrices))
+        return jax.lax.scan(step, (start, solver.init(start)), batches)[1]
+
+    keys = jax.random.split(jax.random.key(0), 64)
+    expected = np.minimum.accumulate(np.mean(jax.jit(jax.vmap(squares))(keys), axis=0))
+    count = 4 ** np.arange(2, 7)  # 16 to 4096
+    bound = expected[count - 1] * count ** (0.5 - delta)
+    assert np.all(bound[1:] <= 1.05 * bound[:-1])
