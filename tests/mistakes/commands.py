@@ -156,6 +156,8 @@ compare --decay-power -1
 compare --optimizers adam --decay-power 1
 compare --weight-decay nan
 compare --weight-decay -1
+compare --schedule cosin
+compare --schedule constant --decay-power 1
 figure
 figure 9.9
 figure 4.7
@@ -191,6 +193,8 @@ figure 2.4 --decay-power 1
 figure damping --decay-power 1
 figure damping --alpha 0.1
 figure damping --weight-decay x
+figure damping --schedule paper
+figure 2.1 --schedule cosine
 figure 4.6 --problems mnist-lenet
 train digits --optimizer damped_momentum --momentum 1
 train digits --optimizer damped_momentum --momentum x

@@ -61,6 +61,7 @@ class Comparison(NamedTuple):
     others: tuple[str, ...] = ()  # problems that are run if asked for
     protocol: Protocol | None = None  # in place of the problem's
     desk: Mapping[str, Scale] = types.MappingProxyType({})  # likewise, by problem
+    weight_decay: float | None = None  # likewise
     module: str = "comparison"  # which draws it
 
     def problem(self, name: str) -> Problem:
@@ -69,6 +70,9 @@ class Comparison(NamedTuple):
         return problem._replace(
             protocol=self.protocol or problem.protocol,
             desk=self.desk.get(name, problem.desk),
+            weight_decay=(
+                problem.weight_decay if self.weight_decay is None else self.weight_decay
+            ),
         )
 
     def load(self) -> Any:
@@ -141,6 +145,7 @@ COMPARISONS = {
         dial.entries,
         protocol=dial.PROTOCOL,
         desk=dial.DESK,
+        weight_decay=0.0,
         module="damping",
     ),
 }

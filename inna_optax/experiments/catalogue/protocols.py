@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from inna_optax.experiments.catalogue.contenders import CONTENDERS, Contender
-from inna_optax.experiments.catalogue.schedules import Cosine, Decay, Schedule
+from inna_optax.experiments.catalogue.schedules import NAMED, Decay, Schedule
 
 Hyperparameters = Mapping[str, float]
 
@@ -111,7 +111,7 @@ CHAPTER_4 = Protocol(
 # to the end.
 MODERN = Protocol(
     optimizers=("damped_momentum", "nesterov"),
-    schedule=Cosine(warmup=0.05),
+    schedule=NAMED["cosine"],
     search_share=1.0,
     search_seeds=1,
     all_fall=True,

@@ -1,5 +1,7 @@
 """How a learning rate changes while a network is trained."""
 
+import types
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -51,3 +53,8 @@ class Cosine(NamedTuple):
 
 
 Schedule = Decay | Cosine
+
+# Those that a user can put in the place of the papers'.
+NAMED: Mapping[str, Schedule | None] = types.MappingProxyType(
+    {"constant": None, "cosine": Cosine(warmup=0.05)}
+)

@@ -1,18 +1,19 @@
 """What a user changes of a protocol, by options of `compare` and `figure`."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import inna_optax
 from inna_optax._checks import check_number
 from inna_optax.experiments.catalogue.problems import Problem
 from inna_optax.experiments.catalogue.protocols import Entry
-from inna_optax.experiments.catalogue.schedules import Decay
+from inna_optax.experiments.catalogue.schedules import NAMED, Decay
 from inna_optax.experiments.errors import ArgumentError
 
 OF_INNA = ("alpha", "beta", "initial_speed")
 
 
-def check_changes(changes: Mapping[str, float]) -> None:
+def check_changes(changes: Mapping[str, Any]) -> None:
     """Checks the values.
 
     Raises:
@@ -24,22 +25,23 @@ def check_changes(changes: Mapping[str, float]) -> None:
     inna_optax.inna(0.1, **{name: changes[name] for name in OF_INNA if name in changes})
 
 
-def change_problem(problem: Problem, changes: Mapping[str, float]) -> Problem:
+def change_problem(problem: Problem, changes: Mapping[str, Any]) -> Problem:
     """The problem with the user's penalty."""
     return problem._replace(
         weight_decay=changes.get("weight_decay", problem.weight_decay)
     )
 
 
-def change_entries(
-    entries: Sequence[Entry], changes: Mapping[str, float]
-) -> list[Entry]:
+def change_entries(entries: Sequence[Entry], changes: Mapping[str, Any]) -> list[Entry]:
     """The entries with the user's values, in each that has them.
 
     Raises:
       ArgumentError: if none has them, or the entries are there to compare several.
     """
     changed = list(entries)
+    if "schedule" in changes:
+        schedule = NAMED[changes["schedule"]]
+        changed = [entry._replace(schedule=schedule) for entry in entries]
     of_inna = [entry for entry in entries if entry.optimizer.name == "inna"]
     for name in OF_INNA:
         if name in changes:
@@ -52,7 +54,7 @@ def change_entries(
             ]
     if "decay_power" in changes:
         power = changes["decay_power"]
-        decays = [e.schedule for e in entries if isinstance(e.schedule, Decay)]
+        decays = [e.schedule for e in changed if isinstance(e.schedule, Decay)]
         _check_one("decay_power", {decay.power for decay in decays})
         changed = [
             entry._replace(schedule=entry.schedule._replace(power=power))

@@ -21,7 +21,7 @@ from inna_optax.experiments.catalogue.contenders import (
 )
 from inna_optax.experiments.catalogue.figures import COMPARISONS, FIGURES, TABLES
 from inna_optax.experiments.catalogue.problems import PROBLEMS, Problem, Scale
-from inna_optax.experiments.catalogue.schedules import Decay
+from inna_optax.experiments.catalogue.schedules import NAMED, Decay
 from inna_optax.experiments.commands.changes import (
     change_entries,
     change_problem,
@@ -115,10 +115,12 @@ def _size(scale: Scale, arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _changes(arguments: argparse.Namespace) -> dict[str, float]:
+def _changes(arguments: argparse.Namespace) -> dict[str, Any]:
     """What the user changes of the protocol, checked."""
-    changes = {name: getattr(arguments, name) for name in CHANGES}
+    changes = {name: getattr(arguments, name) for name in (*CHANGES, "schedule")}
     changes = {name: value for name, value in changes.items() if value is not None}
+    if "schedule" in changes:
+        _pick("--schedule", changes["schedule"], NAMED)
     try:
         check_changes(changes)
     except ValueError as error:
@@ -218,8 +220,15 @@ def _figure(arguments: argparse.Namespace, argv: Sequence[str]) -> int:
     _pick("figure", number, {**FIGURES, **COMPARISONS})
     _pick("--scale", scale, dict.fromkeys(SCALES))
     if number in FIGURES:
-        others = ("epochs", "train_examples", "seeds", "problems", "together")
-        for name in (*others, "data_dir", "data_note", "resume", *CHANGES):
+        others: tuple[str, ...] = (
+            "epochs",
+            "train_examples",
+            "seeds",
+            "problems",
+            "together",
+        )
+        others += ("data_dir", "data_note", "resume", "schedule")
+        for name in (*others, *CHANGES):
             if getattr(arguments, name) not in (None, False):
                 raise UserError(
                     f"{flag_of(name)} is for figures that train networks, which are"

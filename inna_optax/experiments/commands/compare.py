@@ -44,7 +44,7 @@ Summary = dict[str, Any]
 def compare(
     setting: Setting,
     entries: Sequence[Entry],
-    changes: Mapping[str, float],
+    changes: Mapping[str, Any],
     *,
     seeds: int,
     together: int | None,
@@ -86,7 +86,7 @@ def compare_problems(
     scale: str,
     settings: Mapping[str, Setting],
     entries: Mapping[str, Sequence[Entry]],
-    changes: Mapping[str, float],
+    changes: Mapping[str, Any],
     *,
     seeds: Mapping[str, int],
     together: int | None,

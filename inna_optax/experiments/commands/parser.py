@@ -11,6 +11,7 @@ from inna_optax._checks import nearest
 from inna_optax.experiments.catalogue.contenders import CONTENDERS, HYPERPARAMETERS
 from inna_optax.experiments.catalogue.figures import COMPARISONS, FIGURES, TABLES
 from inna_optax.experiments.catalogue.problems import PROBLEMS
+from inna_optax.experiments.catalogue.schedules import NAMED
 from inna_optax.experiments.running.unit import CHECKPOINT_SECONDS
 from inna_optax.training.mesh import AXES
 
@@ -201,6 +202,11 @@ def make_parser() -> argparse.ArgumentParser:
         )
         for name, meaning in CHANGES.items():
             group.add_argument(flag_of(name), type=_number, metavar="X", help=meaning)
+        group.add_argument(
+            "--schedule",
+            metavar="NAME",
+            help=f"of all learning rates: {listed(NAMED)} (default: the protocol's)",
+        )
     for command in (train, compare):
         command.add_argument(
             "--dataset",

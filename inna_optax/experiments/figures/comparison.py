@@ -67,14 +67,14 @@ def describe_scale(summary: Summary) -> str:
 
     def of(count: int, key: str, unit: str) -> str:
         whole = published[key]
-        return f"{count:,}{'' if count == whole else f' of {whole:,}'} {unit}"
+        return f"{count:,}{f' of {whole:,}' if count < whole else ''} {unit}"
 
     evaluations = max(
         entry["gradient_evaluations"] for entry in summary["optimizers"].values()
     )
     twice = "each mini-batch twice; " if summary["each_batch_twice"] else ""
     changes = "".join(
-        f"{name.replace('_', ' ')} {value:g}; "
+        f"{name.replace('_', ' ')} {value}; "
         for name, value in summary.get("changes", {}).items()
     )
     return (

@@ -28,8 +28,9 @@ COURSES = {
 
 def draw_comparisons(summaries: Sequence[Summary]) -> Any:
     """One column a problem."""
-    width = COLUMN_WIDTH * 0.9
-    figure = style.new_figure(width * len(summaries), 11.5)
+    # A single one is wide enough for its notes.
+    width = max(COLUMN_WIDTH * 0.9 * len(summaries), 6.4)
+    figure = style.new_figure(width, 11.5)
     grid = figure.subplots(3, len(summaries), squeeze=False)
     for axes, summary in zip(grid.T, summaries, strict=True):
         _draw_shares(axes[0], summary, "train_loss")
@@ -37,7 +38,7 @@ def draw_comparisons(summaries: Sequence[Summary]) -> Any:
         _draw_courses(axes[2], summary)
         axes[0].set_title(summary["title"], fontsize=10)
         axes[2].annotate(
-            "\n".join([*outcomes(summary), describe_scale(summary)]),
+            "\n".join([*outcomes(summary), _describe(summary)]),
             (0.5, -0.17),
             xycoords="axes fraction",
             ha="center",
@@ -54,11 +55,17 @@ def draw_comparisons(summaries: Sequence[Summary]) -> Any:
         list(lines.values()),
         list(lines),
         loc="outside lower center",
-        ncols=min(2 * len(summaries), 4),
+        ncols=min(len(summaries), 3),
         frameon=False,
         fontsize=9,
     )
     return figure
+
+
+def _describe(summary: Summary) -> str:
+    """What was run; the picture's own penalty is none."""
+    changed = "weight_decay" in summary["changes"]
+    return describe_scale(summary) + ("" if changed else ", no weight decay")
 
 
 def best_runs(summary: Summary) -> dict[float, dict[float, Mapping[str, Any]]]:

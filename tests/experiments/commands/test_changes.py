@@ -6,6 +6,7 @@ import pytest
 
 from inna_optax.experiments.catalogue.figures import COMPARISONS
 from inna_optax.experiments.catalogue.protocols import CHAPTER_2, CHAPTER_4
+from inna_optax.experiments.catalogue.schedules import NAMED
 from inna_optax.experiments.commands.changes import change_entries
 from inna_optax.experiments.errors import ArgumentError
 from inna_optax.experiments.figures.comparison import describe_scale
@@ -25,6 +26,13 @@ def test_the_power_is_that_of_every_rate_that_falls():
     inna, sgd, adam = change_entries(entries, {"decay_power": 0.25})
     assert inna.schedule == sgd.schedule == CHAPTER_4.schedule._replace(power=0.25)
     assert adam.schedule is None
+
+
+def test_a_schedule_is_that_of_all():
+    entries = [CHAPTER_4.entry(name) for name in ("inna", "adam")]
+    for name, schedule in NAMED.items():
+        changed = change_entries(entries, {"schedule": name})
+        assert [entry.schedule for entry in changed] == [schedule] * 2
 
 
 @pytest.mark.parametrize(
