@@ -9,6 +9,7 @@ from inna_optax.dynamics.fastest import FastestSettings, fastest_settings
 from inna_optax.dynamics.hessian import hessian_extremes
 from inna_optax.dynamics.spectrum import oscillation_interval
 from inna_optax.dynamics.step_size import saddle_avoiding_step_size, stable_step_size
+from inna_optax.transforms._hyperparameters import check_hyperparameter
 
 
 class Diagnosis(NamedTuple):
@@ -117,6 +118,8 @@ def diagnose(
       Curvatures change during training: what is stable here may be unstable elsewhere.
       On a mini-batch, the curvatures are that mini-batch's.
     """
+    # Before the Hessian: the last of the bounds refuses 0.
+    check_hyperparameter("beta", beta, "(0, inf)")
     interval = oscillation_interval(alpha, beta)
     extremes = hessian_extremes(loss_fn, params, iterations=iterations, key=key)
     smallest, largest, error = map(float, extremes)

@@ -1,7 +1,9 @@
 """The behaviour of DIN and INNA along one eigenvector of the Hessian.
 
 Near a critical point DIN's flow and INNA's step act separately along each eigenvector
-of the Hessian, through a 2x2 matrix.  These functions give its two eigenvalues.
+of the Hessian, through a 2x2 matrix.  These functions give its two eigenvalues.  The
+thesis's matrices are in (theta, psi), which need beta > 0; those in (theta, velocity)
+have the same eigenvalues, and at beta = 0 they are the heavy ball's with friction.
 Equation numbers are those of chapter 3 of Castera's thesis
 (https://theses.hal.science/tel-04186508).
 """
@@ -27,7 +29,7 @@ def is_gradient_like(
 
     Args:
       alpha: viscous friction, in [0, inf).
-      beta: Newton-like damping, in (0, inf).
+      beta: Newton-like damping, in [0, inf).
 
     Returns:
       A bool, or an array of bools if an argument is an array.
@@ -44,7 +46,7 @@ def is_gradient_like(
       True
     """
     check_number_or_array("alpha", alpha, "[0, inf)")
-    check_number_or_array("beta", beta, "(0, inf)")
+    check_number_or_array("beta", beta, "[0, inf)")
     return alpha * beta >= 1
 
 
@@ -58,9 +60,12 @@ def oscillation_interval(alpha: float, beta: float) -> tuple[float, float] | Non
       \frac{2 - \alpha\beta \pm 2 \sqrt{1 - \alpha\beta}}{\beta^2}
       = \left( \frac{1 \pm \sqrt{1 - \alpha\beta}}{\beta} \right)^2
 
+    At :math:`\beta = 0` these are :math:`\alpha^2 / 4` and infinity: the heavy ball
+    with friction spirals along every steep eigenvector.
+
     Args:
       alpha: viscous friction, in [0, inf).
-      beta: Newton-like damping, in (0, inf).
+      beta: Newton-like damping, in [0, inf).
 
     Returns:
       The ends ``(low, high)`` of the open interval, or None if it is empty, that is, if
@@ -77,18 +82,21 @@ def oscillation_interval(alpha: float, beta: float) -> tuple[float, float] | Non
       1.11 to 358.89
       >>> oscillation_interval(alpha=2.0, beta=1.0) is None
       True
+      >>> oscillation_interval(alpha=2.0, beta=0.0)
+      (1.0, inf)
 
     References:
       Castera, `Inertial and Second-order Optimization Algorithms for Training
       Neural Networks <https://theses.hal.science/tel-04186508>`_, 2021
     """
     check_hyperparameter("alpha", alpha, "[0, inf)")
-    check_hyperparameter("beta", beta, "(0, inf)")
+    check_hyperparameter("beta", beta, "[0, inf)")
     if alpha * beta >= 1:
         return None
     root = math.sqrt(1 - alpha * beta)
     # 1 - root would cancel: (1 - root)(1 + root) = alpha beta.
-    return (alpha / (1 + root)) ** 2, ((1 + root) / beta) ** 2
+    high = (1 + root) / beta if beta > 0 else math.inf
+    return (alpha / (1 + root)) ** 2, high * high  # ** would raise if it overflows
 
 
 def flow_eigenvalues(
@@ -109,7 +117,7 @@ def flow_eigenvalues(
     Args:
       lam: eigenvalue of the Hessian, in (-inf, inf).
       alpha: viscous friction, in [0, inf).
-      beta: Newton-like damping, in (0, inf).
+      beta: Newton-like damping, in [0, inf).
 
     Returns:
       A complex array of the arguments' broadcast shape and one more axis of size 2,
@@ -131,7 +139,7 @@ def flow_eigenvalues(
     """
     lam = as_float_array("lam", lam, "(-inf, inf)")
     alpha = as_float_array("alpha", alpha, "[0, inf)")
-    beta = as_float_array("beta", beta, "(0, inf)")
+    beta = as_float_array("beta", beta, "[0, inf)")
     friction = alpha + beta * lam
     discriminant = friction**2 - 4 * lam
     half, root = friction / 2, jnp.sqrt(jnp.abs(discriminant)) / 2
@@ -166,7 +174,7 @@ def map_eigenvalues(
     Args:
       lam: eigenvalue of the Hessian, in (-inf, inf).
       alpha: viscous friction, in [0, inf).
-      beta: Newton-like damping, in (0, inf).
+      beta: Newton-like damping, in [0, inf).
       step_size: INNA's learning rate, in [0, inf).
 
     Returns:

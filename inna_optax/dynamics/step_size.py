@@ -41,7 +41,7 @@ def saddle_avoiding_step_size(
 
     Args:
       alpha: viscous friction, in [0, inf) (the theorem is stated for alpha > 0).
-      beta: Newton-like damping, in (0, inf).
+      beta: Newton-like damping, in (0, inf).  At 0 the theorem holds for no rate.
       lipschitz: L, the Lipschitz constant of the gradient, in [0, inf).  Only positive
         eigenvalues of the Hessian limit the step, so the largest eigenvalue suffices.
 
@@ -63,7 +63,9 @@ def saddle_avoiding_step_size(
       Castera, `Inertial and Second-order Optimization Algorithms for Training
       Neural Networks <https://theses.hal.science/tel-04186508>`_, 2021
     """
-    beta = as_float_array("beta", beta, "(0, inf)")
+    beta = as_float_array(
+        "beta, which Theorem 3.9's learning rates stay below,", beta, "(0, inf)"
+    )
     friction, discriminant = _friction_and_discriminant(alpha, beta, lipschitz)
     # (s - sqrt(D)) / 2L = 2 / (s + sqrt(D)), which cancels no digits.
     root = 2 / (friction + _safe_sqrt(discriminant))
@@ -101,15 +103,17 @@ def stable_step_size(
       :math:`(s - \sqrt D) / L \le s / L` (above the larger root :math:`\chi(0) > 1`).
 
     Where the square root in (3.20) is real, the second bound is twice the first one of
-    (3.20).  The limit is never below :func:`saddle_avoiding_step_size`.
+    (3.20).  The limit is never below :func:`saddle_avoiding_step_size`.  For the heavy
+    ball with friction, :math:`\beta = 0`, it is :math:`\min(2 / \alpha, \alpha / L)`.
 
     Args:
       alpha: viscous friction, in [0, inf).
-      beta: Newton-like damping, in (0, inf).
+      beta: Newton-like damping, in [0, inf).
       lipschitz: L, the largest eigenvalue of the Hessian, in [0, inf).
 
     Returns:
-      An array of the arguments' broadcast shape, in (0, inf].  A loss without small
+      An array of the arguments' broadcast shape, in [0, inf]; 0 only where both
+      frictions are 0, and no learning rate is stable.  A loss without small
       curvatures may be stable beyond ``2 / alpha``, but :func:`inna_optax.inna` accepts
       only learning rates below ``1 / alpha``.
 
@@ -145,7 +149,7 @@ def _friction_and_discriminant(
 ) -> tuple[jax.Array, jax.Array]:
     r"""Returns :math:`s` and :math:`D` at the curvature ``lam``."""
     alpha = as_float_array("alpha", alpha, "[0, inf)")
-    beta = as_float_array("beta", beta, "(0, inf)")
+    beta = as_float_array("beta", beta, "[0, inf)")
     lam = as_float_array("lipschitz", lam, "[0, inf)")
     friction = alpha + beta * lam
     return friction, friction**2 - 4 * lam

@@ -51,7 +51,7 @@ def damped_momentum(
     third number, ``damping``, says how much of a step is the fresh gradient; the rest
     is the average of the past ones.  ``damping=1 - momentum**2`` is Nesterov momentum,
     ``damping=1 - momentum`` the heavy ball, both to rounding.  A larger share damps the
-    oscillations of momentum, so that a longer memory and a larger rate are stable.
+    oscillations of a long memory; the largest stable rate is smaller.
 
     ``init`` makes :math:`m_0 = 0`.  One ``update`` returns
     :math:`\theta_{k+1} - \theta_k` and advances the average; of the params, which may

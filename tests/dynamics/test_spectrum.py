@@ -68,6 +68,38 @@ def test_map_eigenvalues_are_those_of_one_euler_step(draws):
     )
 
 
+@pytest.mark.usefixtures("float64")
+def test_without_newton_like_damping_they_are_those_of_the_heavy_ball(draws):
+    """In (theta, velocity), where theta'' + alpha theta' + lam theta = 0."""
+    lam, alpha, _ = draws
+    zero, one = np.zeros_like(lam), np.ones_like(lam)
+    flow = np.array([[zero, one], [-lam, -alpha]]).transpose(2, 0, 1)
+    for found, matrices in (
+        (flow_eigenvalues(lam, alpha, 0.0), flow),
+        (map_eigenvalues(lam, alpha, 0.0, 0.03), np.eye(2) + 0.03 * flow),
+    ):
+        expected = _sorted_pairs(np.linalg.eigvals(matrices))
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.usefixtures("float64")
+def test_the_heavy_ball_spirals_at_every_steep_curvature(draws):
+    lam, alpha, _ = draws
+    intervals = [oscillation_interval(a, 0) for a in alpha]
+    low, high = np.transpose(intervals)
+    np.testing.assert_allclose(low, alpha**2 / 4)
+    assert np.all(high == np.inf)
+    complex_pair = np.asarray(flow_eigenvalues(lam, alpha, 0.0)).imag[:, 0] > 0
+    np.testing.assert_array_equal(complex_pair, lam > low)
+    assert not is_gradient_like(alpha, 0).any()
+    assert oscillation_interval(0, 0) == (0, np.inf)
+
+
+def test_the_interval_is_finite_or_infinite_but_no_error_at_the_smallest_betas():
+    assert oscillation_interval(1.0, 1e-150)[1] == pytest.approx(4e300)
+    assert oscillation_interval(1.0, 1e-200)[1] == np.inf
+
+
 @pytest.mark.usefixtures("float32")
 def test_flow_eigenvalues_keep_their_digits_at_small_curvatures():
     lam = jnp.array([1e-7, -1e-7, 1e-12])
@@ -124,6 +156,7 @@ def test_oscillation_interval_keeps_the_digits_of_its_lower_end():
         (2.0, 1.0, (False, False)),  # Figure 3.2: no interval.
         (3.0, 0.2, (False, True)),  # the interval starts at 3.4.
         (1.0, 0.9, (True, False)),  # the interval ends at 2.1.
+        (3.0, 0.0, (False, True)),  # the interval is (2.25, inf).
     ],
 )
 def test_inna_spirals_exactly_along_eigenvectors_in_the_interval(

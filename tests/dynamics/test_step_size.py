@@ -65,6 +65,23 @@ def test_some_eigenvalue_is_outside_beyond_the_stable_limit(draws, factor):
     assert _spectral_radius(*draws, gamma, smallest=1e-12).min() > 1
 
 
+def test_the_heavy_ball_s_limit_is_that_of_its_matrices(draws):
+    """Without Newton-like damping, in (theta, velocity)."""
+    alpha, _, lipschitz = draws
+    limit = np.asarray(stable_step_size(alpha, 0, lipschitz))
+    np.testing.assert_allclose(limit, np.minimum(2 / alpha, alpha / lipschitz))
+    lam = lipschitz[:, None] * np.geomspace(1e-9, 1, 300)
+
+    def radius(gamma):
+        gamma, a = gamma[:, None], np.broadcast_to(alpha[:, None], lam.shape)
+        rows = [np.stack(np.broadcast_arrays(1 + 0 * lam, gamma), -1)]
+        rows.append(np.stack([-gamma * lam, 1 - gamma * a], -1))
+        return np.abs(np.linalg.eigvals(np.stack(rows, -2))).max(axis=(1, 2))
+
+    assert radius(0.999 * limit).max() < 1
+    assert radius(1.001 * limit).min() > 1
+
+
 def test_saddle_avoiding_limit_is_the_first_singular_step(draws):
     """The first root in gamma of det M(lam) = 0 (3.39) over lam in [-L, L], or beta."""
     alpha, beta, lipschitz = (x[:, None] for x in draws)
@@ -107,6 +124,10 @@ def test_what_avoids_saddles_is_stable(draws):
         (2.0, 1.0, 0.0, 1.0),  # no curvature: 2 / alpha.
         (10.0, 0.01, 1.0, 0.2),  # small curvatures decide: 2 / alpha.
         (0.0, 0.1, 50.0, 0.1),  # no viscous friction.
+        (0.5, 0.0, 50.0, 0.01),  # the heavy ball with friction: alpha / L.
+        (10.0, 0.0, 1.0, 0.2),  # the same, where small curvatures decide.
+        (0.0, 0.0, 50.0, 0.0),  # no friction: no learning rate is stable.
+        (0.0, 0.0, 0.0, np.inf),  # nothing to be stable on.
     ],
 )
 def test_stable_limit_at_known_points(alpha, beta, lipschitz, expected):
@@ -117,7 +138,12 @@ def test_stable_limit_at_known_points(alpha, beta, lipschitz, expected):
 
 @pytest.mark.parametrize(
     ("alpha", "beta", "lipschitz", "num_steps"),
-    [(0.5, 0.1, 50.0, 20_000), (2.0, 1.0, 10.0, 20_000), (0.0, 0.1, 9.0, 1_000_000)],
+    [
+        (0.5, 0.1, 50.0, 20_000),
+        (2.0, 1.0, 10.0, 20_000),
+        (0.0, 0.1, 9.0, 1_000_000),
+        (4.0, 0.0, 50.0, 20_000),
+    ],
 )
 @pytest.mark.parametrize(("factor", "converges"), [(0.995, True), (1.005, False)])
 def test_inna_converges_below_the_stable_limit_and_diverges_beyond(
