@@ -78,6 +78,7 @@ def make_program(
     uses_per_batch: int = 1,
     evaluation_batch: int = 500,
     mesh: Mesh | None = None,
+    evaluated: Callable[[optax.OptState, PyTree], PyTree] | None = None,
 ) -> Program:
     """The functions of one run.
 
@@ -102,6 +103,9 @@ def make_program(
       mesh: the devices, from :func:`.make_mesh`, or your own with one of its axes or
         both, Auto or Explicit; the default device if None.  Along ``data`` a mini-batch
         is split, along ``model`` the parameters are, see :func:`.array_shardings`.
+      evaluated: a function of the optimizer's state and the parameters, to those that
+        are evaluated, such as ``optax.contrib.schedule_free_eval_params``; the
+        parameters themselves if None.
 
     Returns:
       A :class:`Program`.
@@ -117,6 +121,11 @@ def make_program(
         raise TypeError(
             "make_solver must be a function from hyperparameters to an optimizer, got"
             f" {type(make_solver).__name__}."
+        )
+    if evaluated is not None and not callable(evaluated):
+        raise TypeError(
+            "evaluated must be a function of the optimizer's state and the parameters,"
+            f" got {type(evaluated).__name__}."
         )
     examples = as_count("examples", examples)
     batch_size = as_count("batch_size", batch_size, most=examples)
@@ -178,13 +187,14 @@ def make_program(
     ) -> dict[str, jax.Array]:
         count = count_examples(data)
         size = min(evaluation_batch, count + -count % parts)
-        penalty = task.penalty(run.params)
+        params = evaluated(run.opt_state, run.params) if evaluated else run.params
+        penalty = task.penalty(params)
 
         def sums_of(number: jax.Array) -> dict[str, jax.Array]:
             indices = number * size + jnp.arange(size)
             # Beyond the last example stand copies of it, which weigh nothing.
             batch = _examples_at(data, jnp.minimum(indices, count - 1), mesh)
-            metrics = task.metrics(run.params, run.model_state, batch)
+            metrics = task.metrics(params, run.model_state, batch)
             values = {
                 **metrics,
                 "data_loss": metrics["loss"],

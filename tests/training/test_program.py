@@ -268,3 +268,15 @@ def test_one_program_is_vectorized_once():
 def test_batch_size_must_fit(batch_size):
     with pytest.raises(ValueError, match=r"batch_size must be in \[1, 10\], got"):
         program(batch_size=batch_size)
+
+
+def test_the_evaluated_params_may_be_others_than_those_that_are_trained(data):
+    """As of schedule-free methods; the penalty is theirs, too."""
+    halved = program(evaluated=lambda state, params: params / 2)
+    plain = program()
+    run = plain.start(jnp.uint32(0), {"learning_rate": 0.1})
+    half = run._replace(params=run.params / 2)
+    found = halved.evaluate(run, data.test, 0, 2)
+    expected = plain.evaluate(half, data.test, 0, 2)
+    jax.tree.map(np.testing.assert_array_equal, found, expected)
+    assert halved.start(jnp.uint32(0), {"learning_rate": 0.1}).params == run.params

@@ -1,5 +1,6 @@
 """The contenders: the optimizers that are compared, as the experiments see them."""
 
+import functools
 import types
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -7,6 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
+import optax.contrib
 
 import inna_optax
 from inna_optax.experiments.catalogue.schedules import Schedule
@@ -25,6 +27,8 @@ class Contender(NamedTuple):
     learning_rate: float = 1e-2  # what `train` takes when the user names none
     # The legal ranges of hyperparameters that `make` does not check itself.
     ranges: Mapping[str, str] = types.MappingProxyType({})
+    # state, params -> the params that are evaluated; None where they are the params
+    evaluated: Callable[[Any, Any], Any] | None = None
 
     def solver(
         self,
@@ -62,6 +66,41 @@ def scale_by_adagrad(eps: float = 1e-7) -> optax.GradientTransformation:
     return optax.GradientTransformation(optax.tree.zeros_like, update)
 
 
+def with_l2(make: Callable[..., optax.GradientTransformation]) -> Any:
+    """The optimizer on gradients to which its weight decay is added, as in PyTorch."""
+
+    def made(rate: Any, weight_decay: Any, **others: Any) -> Any:
+        decay = optax.add_decayed_weights(weight_decay)
+        return optax.chain(decay, make(rate, **others))
+
+    return made
+
+
+def muon(rate: Any, weight_decay: Any, beta: Any) -> optax.GradientTransformation:
+    """Muon on all arrays of two dimensions or more, AdamW on the others.
+
+    A kernel of a convolution is a matrix with a column for each output feature.
+    """
+    return optax.contrib.muon(
+        rate,
+        beta=beta,
+        weight_decay=weight_decay,
+        adam_weight_decay=weight_decay,
+        muon_weight_dimension_numbers=_as_matrices,
+    )
+
+
+def _as_matrices(params: Any) -> Any:
+    def dimensions(array: Any) -> Any:
+        *inputs, output = range(array.ndim)
+        return optax.contrib.MuonDimensionNumbers(tuple(inputs), (output,))
+
+    return jax.tree.map(lambda x: dimensions(x) if x.ndim > 1 else None, params)
+
+
+_OF_ADAM = {"b1": "[0, 1)", "b2": "[0, 1)", "weight_decay": "[0, inf)"}
+_OF_MOMENTUM = {"momentum": "[0, 1)", "weight_decay": "[0, inf)"}
+
 CONTENDERS = {
     contender.name: contender
     for contender in (
@@ -76,10 +115,11 @@ CONTENDERS = {
         Contender(
             "damped_momentum",
             "damped momentum",
-            inna_optax.damped_momentum,
-            defaults={"momentum": 0.9, "damping": 0.2},
+            with_l2(inna_optax.damped_momentum),
+            defaults={"momentum": 0.9, "damping": 0.2, "weight_decay": 0.0},
             decays=True,
-            learning_rate=0.1,
+            learning_rate=0.01,
+            ranges={"weight_decay": "[0, inf)"},
         ),
         Contender(
             "step_tuned_sgd",
@@ -135,6 +175,61 @@ CONTENDERS = {
             defaults={"alpha": 0.1, "beta": 0.9, "decay": 0.999, "weight_decay": 0.0},
             decays=False,
             learning_rate=1e-3,
+        ),
+        Contender(
+            "momentum",
+            "momentum",
+            with_l2(optax.sgd),
+            defaults={"momentum": 0.9, "weight_decay": 0.0},
+            decays=True,
+            learning_rate=0.01,
+            ranges=_OF_MOMENTUM,
+        ),
+        Contender(
+            "nesterov",
+            "Nesterov",
+            with_l2(functools.partial(optax.sgd, nesterov=True)),
+            defaults={"momentum": 0.9, "weight_decay": 0.0},
+            decays=True,
+            learning_rate=0.01,
+            ranges=_OF_MOMENTUM,
+        ),
+        Contender(
+            "adamw",
+            "AdamW",
+            optax.adamw,
+            defaults={"b1": 0.9, "b2": 0.999, "weight_decay": 0.01},
+            decays=False,
+            learning_rate=1e-3,
+            ranges=_OF_ADAM,
+        ),
+        Contender(
+            "lion",
+            "Lion",
+            optax.lion,
+            defaults={"b1": 0.9, "b2": 0.99, "weight_decay": 0.01},
+            decays=False,
+            learning_rate=1e-4,
+            ranges=_OF_ADAM,
+        ),
+        Contender(
+            "muon",
+            "Muon",
+            muon,
+            defaults={"beta": 0.95, "weight_decay": 0.0},
+            decays=False,
+            learning_rate=1e-2,
+            ranges={"beta": "[0, 1)", "weight_decay": "[0, inf)"},
+        ),
+        Contender(
+            "schedule_free_adamw",
+            "Schedule-Free AdamW",
+            optax.contrib.schedule_free_adamw,
+            defaults={"b1": 0.9, "b2": 0.999, "weight_decay": 0.01},
+            decays=False,
+            learning_rate=1e-3,
+            ranges={**_OF_ADAM, "b1": "(0, 1)"},
+            evaluated=optax.contrib.schedule_free_eval_params,
         ),
     )
 }

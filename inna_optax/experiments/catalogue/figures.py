@@ -5,7 +5,7 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from inna_optax.experiments.catalogue import dial
+from inna_optax.experiments.catalogue import dial, modern
 from inna_optax.experiments.catalogue.problems import PROBLEMS, Problem, Scale
 from inna_optax.experiments.catalogue.protocols import Entry as Compared
 from inna_optax.experiments.catalogue.protocols import Protocol
@@ -43,6 +43,7 @@ FIGURES = {
     "4.2": Drawn("Barzilai-Borwein steps on a non-convex regression", "figure_4_2"),
     "4.3": Drawn("gradient variations on mini-batches", "figure_4_3"),
     "alpha-beta": Drawn("what alpha and beta do: a map", "alpha_beta_map"),
+    "momentum-rates": Drawn("how fast and how stable momentum is", "momentum_rates"),
 }
 
 
@@ -62,6 +63,7 @@ class Comparison(NamedTuple):
     protocol: Protocol | None = None  # in place of the problem's
     desk: Mapping[str, Scale] = types.MappingProxyType({})  # likewise, by problem
     weight_decay: float | None = None  # likewise
+    validation: float = 0.0  # the share of the training examples that judges the search
     module: str = "comparison"  # which draws it
 
     def problem(self, name: str) -> Problem:
@@ -147,5 +149,15 @@ COMPARISONS = {
         desk=dial.DESK,
         weight_decay=0.0,
         module="damping",
+    ),
+    "modern": Comparison(
+        "what is used today, tuned alike",
+        tuple(modern.DESK),
+        modern.entries,
+        protocol=modern.PROTOCOL,
+        desk=modern.DESK,
+        weight_decay=0.0,
+        validation=modern.VALIDATION,
+        module="modern",
     ),
 }

@@ -8,7 +8,7 @@ uses each mini-batch twice makes half as many passes over the data.
 
 import itertools
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from inna_optax.experiments.catalogue.contenders import CONTENDERS, Contender
@@ -31,6 +31,8 @@ class Entry(NamedTuple):
     optimizer: Contender
     grid: tuple[Hyperparameters, ...]  # each point with every hyperparameter
     schedule: Schedule | None  # of the learning rate, None if it is constant
+    # What the grid's points were drawn from, if they are no product.
+    ranges: Mapping[str, Sequence[float]] | None = None
 
     @property
     def searched(self) -> list[str]:
@@ -61,6 +63,9 @@ class Protocol(NamedTuple):
     # than by default.
     search: Mapping[str, tuple[Hyperparameters, ...]] = types.MappingProxyType({})
     fixed: Mapping[str, Hyperparameters] = types.MappingProxyType({})
+    # "training": by the training loss, as the papers do; "validation": by the accuracy,
+    # or the loss where there is none, on examples held out from training.
+    judged_by: str = "training"
     all_fall: bool = False  # every learning rate, not only those that the papers' do
 
     def schedule_of(self, optimizer: Contender) -> Schedule | None:

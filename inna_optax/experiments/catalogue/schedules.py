@@ -52,7 +52,24 @@ class Cosine(NamedTuple):
         return schedule
 
 
-Schedule = Decay | Cosine
+class WarmUp(NamedTuple):
+    """A linear warm-up from zero to a constant rate."""
+
+    warmup: float  # the share of the updates that it takes
+    epochs: int = 0  # of the run, in all
+
+    def over(self, epochs: int) -> "WarmUp":
+        """The schedule of a run of that many epochs."""
+        return self._replace(epochs=epochs)
+
+    def of(self, rate: Any, updates_per_epoch: int) -> optax.Schedule:
+        """The learning rate at each update, from its largest value."""
+        updates = self.epochs * updates_per_epoch
+        rising = max(1, round(self.warmup * updates))
+        return lambda count: rate * jnp.minimum((count + 1) / rising, 1.0)
+
+
+Schedule = Decay | Cosine | WarmUp
 
 # Those that a user can put in the place of the papers'.
 NAMED: Mapping[str, Schedule | None] = types.MappingProxyType(

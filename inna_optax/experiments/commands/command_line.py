@@ -262,6 +262,7 @@ def _figure(arguments: argparse.Namespace, argv: Sequence[str]) -> int:
             problem,
             arguments=arguments,
             each_batch_twice=shown.each_batch_twice,
+            validation=shown.validation,
             **sizes[name],
         )
         for name, problem in problems.items()

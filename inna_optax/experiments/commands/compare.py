@@ -213,12 +213,16 @@ def _run_entry(
     epochs = epochs_for(setting.epochs, uses)
 
     def train(
-        points: Sequence[tuple[Mapping[str, float], int, pathlib.Path]], epochs: int
+        grid: Grid,
+        points: Sequence[tuple[Mapping[str, float], int, pathlib.Path]],
+        epochs: int,
     ) -> list[RunRecord]:
         schedule = entry.schedule and entry.schedule.over(epochs)
         program = program_of(entry.optimizer.name, schedule)
         runs = [
-            Point(RunRecord(setting, entry.optimizer, schedule, values, seed), path)
+            Point(
+                RunRecord(grid.setting, entry.optimizer, schedule, values, seed), path
+            )
             for values, seed, path in points
         ]
         return train_points(grid, program, runs, epochs)
@@ -229,14 +233,19 @@ def _run_entry(
         for i, value in enumerate(values)
         for seed in search_seeds
     ]
-    searched = train(points, search_epochs)
-    losses = np.array([judged(run) for run in searched]).reshape(len(values), -1)
+    searched = train(grid._replace(setting=setting.for_search()), points, search_epochs)
+    shape = (len(values), -1)
+    losses = np.array([late_mean(run, "train_loss") for run in searched])
+    losses = losses.reshape(shape)
+    scores = np.array([score(run, protocol.judged_by) for run in searched])
+    scores = scores.reshape(shape).mean(axis=1)
     accuracies = np.array([run.history[-1]["test_accuracy"] for run in searched])
     # A value with a run that diverged loses; it does not end the search.
-    means = losses.mean(axis=1)
-    chosen = values[int(np.argmin(np.where(np.isfinite(means), means, np.inf)))]
+    chosen = values[int(np.argmin(np.where(np.isfinite(scores), scores, np.inf)))]
     runs = train(
-        [(chosen, s, folder / RUNS / f"{entry.name}-{s}.json") for s in seeds], epochs
+        grid,
+        [(chosen, s, folder / RUNS / f"{entry.name}-{s}.json") for s in seeds],
+        epochs,
     )
     finals = [run.history[-1] for run in runs]
     return {
@@ -245,17 +254,21 @@ def _run_entry(
         "hyperparameters": chosen,
         "decay": searched[0].identity()["decay"],
         "searched": entry.searched,
+        **({"ranges": dict(entry.ranges)} if entry.ranges else {}),
+        "judged_by": protocol.judged_by,
         "search": [
             {
                 "hyperparameters": value,
                 "train_loss": mean,
                 "by_seed": by_seed,
+                "score": value_of,
                 "test_accuracy": accuracy,
             }
-            for value, mean, by_seed, accuracy in zip(
+            for value, mean, by_seed, value_of, accuracy in zip(
                 values,
-                means.tolist(),
+                losses.mean(axis=1).tolist(),
                 losses.tolist(),
+                scores.tolist(),
                 accuracies.reshape(losses.shape).tolist(),
                 strict=True,
             )
@@ -267,21 +280,31 @@ def _run_entry(
         "diverged": sum(not np.isfinite(row["train_loss"]) for row in finals),
         "final_train_loss": _spread(finals, "train_loss", min, max),
         "final_train_data_loss": _spread(finals, "train_data_loss", min, max),
+        "final_test_loss": _spread(finals, "test_data_loss", min, max),
         "final_test_accuracy": _spread(finals, "test_accuracy", max, min),
         "seconds": sum(run.history[-1]["seconds"] for run in (*searched, *runs)),
         "curves": _curves(runs),
     }
 
 
-def judged(run: RunRecord) -> float:
-    """The training loss by which a search judges a run.
+def score(run: RunRecord, judged_by: str) -> float:
+    """What a search makes smallest: see `Protocol.judged_by`; infinite if diverged."""
+    loss = late_mean(run, "train_loss")
+    if judged_by == "training" or not np.isfinite(loss):
+        return loss
+    if run.history[-1]["test_accuracy"] is None:
+        return late_mean(run, "test_data_loss")
+    return 1 - late_mean(run, "test_accuracy")
 
-    The mean over the last tenth of its epochs, of one row at least.  Infinite if the
-    run diverged.
+
+def late_mean(run: RunRecord, metric: str) -> float:
+    """The mean of a metric over the last tenth of a run's epochs, of one row at least.
+
+    Infinite if the run diverged.
     """
     last = run.history[-1]["epoch"]
-    losses = [r["train_loss"] for r in run.history if r["epoch"] > 0.9 * last]
-    mean = float(np.mean(losses))
+    late = [row[metric] for row in run.history if row["epoch"] > 0.9 * last]
+    mean = float(np.mean(late))
     return mean if np.isfinite(mean) else np.inf
 
 

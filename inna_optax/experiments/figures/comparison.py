@@ -19,6 +19,12 @@ STYLES: Mapping[str, tuple[str, Any]] = {
     "adagrad": (style.SKY, (0, (1, 1))),
     "damped_momentum": (style.VERMILLION, "--"),
     "innaprop": (style.ORANGE, (0, (5, 1, 1, 1, 1, 1))),
+    "momentum": (style.BLACK, ":"),
+    "nesterov": (style.BLACK, "-."),
+    "adamw": (style.GREEN, "-"),
+    "lion": (style.PURPLE, "-"),
+    "muon": (style.BLUE, "--"),
+    "schedule_free_adamw": (style.GREEN, "--"),
 }
 # For several entries of one optimizer, in their order.
 VARIANTS = (style.VERMILLION, style.BLUE, style.ORANGE, style.PURPLE)

@@ -17,8 +17,8 @@ from inna_optax.experiments.figures.comparison import (
     describe_scale,
 )
 
-MEMORIES = (style.SKY, style.BLUE, style.VERMILLION, style.PURPLE)
-MARKERS = ("o", "s", "D", "^")
+MEMORIES = (style.SKY, style.BLUE, style.PURPLE)
+MARKERS = ("o", "s", "D")
 COURSES = {
     "damped_momentum": (style.VERMILLION, "-"),
     "nesterov": (style.BLACK, "--"),
@@ -39,7 +39,7 @@ def draw_comparisons(summaries: Sequence[Summary]) -> Any:
         axes[0].set_title(summary["title"], fontsize=10)
         axes[2].annotate(
             "\n".join([*outcomes(summary), _describe(summary)]),
-            (0.5, -0.17),
+            (0.5, -0.22),
             xycoords="axes fraction",
             ha="center",
             va="top",
@@ -107,13 +107,17 @@ def outcomes(summary: Summary) -> list[str]:
         text = (
             f"{entry['label']} (best of {len(entry['search'])}):"
             f" μ {chosen['momentum']:g}, c {chosen['damping']:.2g},"
-            f" rate {effective_rate(chosen):.3g}:"
+            f" rate {effective_rate(chosen):.3g}"
         )
-        for name, form in (("final_train_loss", ".3g"), ("final_test_accuracy", ".1%")):
-            if entry[name] is not None:
-                values = entry[name]["by_seed"]
-                spread = np.std(values, ddof=1) if len(values) > 1 else np.nan
-                text += f" {np.mean(values):{form}} ± {spread:{form}}"
+        for name, metric, form in (
+            ("loss", "final_train_loss", ".2g"),
+            ("test", "final_test_accuracy", ".1%"),
+        ):
+            if entry[metric] is not None:
+                values = entry[metric]["by_seed"]
+                text += f", {name} {np.mean(values):{form}}"
+                if len(values) > 1:
+                    text += f" ± {np.std(values, ddof=1):{form}}"
         if entry["diverged"]:
             text += f" ({entry['diverged']} diverged)"
         texts.append(text)

@@ -27,6 +27,16 @@ class Setting(NamedTuple):
     each_batch_twice: bool = False  # by every optimizer, as in Figure 4.5
     data_note: str | None = None  # what the user says of the data
     mesh: Mesh | None = None  # the devices, None for the default one
+    validation: Any = None  # examples held out from training, on the device
+    validation_examples: int = 0
+    searches: bool = False  # whether the held-out examples take the test set's place
+
+    def for_search(self) -> "Setting":
+        """The setting of runs that choose hyperparameters: the test set is not used."""
+        if self.validation is None:
+            return self
+        arrays = self.arrays._replace(test=self.validation)
+        return self._replace(arrays=arrays, searches=True)
 
     def uses_per_batch(self, contender: Contender) -> int:
         """Gradient steps made on each mini-batch."""
@@ -42,6 +52,14 @@ class Setting(NamedTuple):
             "test_examples": self.facts.test_examples,
             "batch_size": self.batch_size,
             "weight_decay": self.problem.weight_decay,
+            **(
+                {
+                    "validation_examples": self.validation_examples,
+                    "tested_on": "validation" if self.searches else "test",
+                }
+                if self.validation_examples
+                else {}
+            ),
         }
 
 
@@ -56,6 +74,7 @@ def open_setting(
     each_batch_twice: bool = False,
     data_note: str | None = None,
     mesh: Mesh | None = None,
+    validation: float = 0.0,
 ) -> Setting:
     """Loads the problem's data and puts them on the device.
 
@@ -73,6 +92,7 @@ def open_setting(
       each_batch_twice: whether every optimizer makes two steps on a mini-batch.
       data_note: what records and pictures say of the data.
       mesh: the devices; the default one if None.
+      validation: the share of the training examples that is held out, the last ones.
 
     Raises:
       UserError: if the data are not found or not as they must be, or a number is
@@ -112,18 +132,20 @@ def open_setting(
         rows = images.reshape(len(images), -1)
         return put_examples({"images": rows, "labels": labels}, mesh)
 
+    held_out = round(validation * len(loaded.train_labels))
+    trained = len(loaded.train_labels) - held_out
     return Setting(
         problem,
         DataFacts(
             loaded.name,
-            train_examples=len(loaded.train_labels),
+            train_examples=trained,
             test_examples=len(loaded.test_labels),
             image_shape=loaded.train_images.shape[1:],
             classes=loaded.classes,
             maximum=loaded.maximum,
         ),
         Arrays(
-            train=placed(loaded.train_images, loaded.train_labels),
+            train=placed(loaded.train_images[:trained], loaded.train_labels[:trained]),
             test=placed(loaded.test_images, loaded.test_labels),
         ),
         batch_size,
@@ -132,6 +154,10 @@ def open_setting(
         each_batch_twice,
         data_note,
         mesh,
+        placed(loaded.train_images[trained:], loaded.train_labels[trained:])
+        if held_out
+        else None,
+        held_out,
     )
 
 
@@ -152,4 +178,5 @@ def program_for(
         batch_size=setting.batch_size,
         uses_per_batch=uses,
         mesh=setting.mesh,
+        evaluated=contender.evaluated,
     )

@@ -2,7 +2,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from inna_optax.experiments.catalogue import dial
+from inna_optax.experiments.catalogue import dial, modern
 from inna_optax.experiments.catalogue.contenders import CONTENDERS
 from inna_optax.experiments.catalogue.figures import COMPARISONS
 from inna_optax.experiments.catalogue.protocols import (
@@ -11,7 +11,7 @@ from inna_optax.experiments.catalogue.protocols import (
     epochs_for,
     search_epochs_for,
 )
-from inna_optax.experiments.catalogue.schedules import Cosine, Decay
+from inna_optax.experiments.catalogue.schedules import Cosine, Decay, WarmUp
 
 RATES = {1e-4, 1e-3, 1e-2, 1e-1, 1.0}
 
@@ -89,7 +89,8 @@ def test_the_learning_rate_of_chapter_4_decays_once_an_epoch_or_never(name, twic
     rate = recording.solver(
         {"learning_rate": 0.1, **entry.defaults}, CHAPTER_4.schedule_of(entry), 3 * uses
     )
-    if name in ("inna", "damped_momentum", "step_tuned_sgd", "sgd"):
+    inertial = ("inna", "damped_momentum", "momentum", "nesterov")
+    if name in (*inertial, "step_tuned_sgd", "sgd"):
         # Step-Tuned SGD reads it once a mini-batch, the others at each update.
         reads = 3 * uses // entry.uses_per_batch
         expected = [0.1 / (k // reads + 1) ** 0.501 for k in range(9)]
@@ -157,7 +158,7 @@ def test_step_tuned_sgd_ends_its_cosine_with_its_run():
 
 def test_the_dial_and_nesterovs_method_get_as_many_trials():
     dial_entry, nesterov, heavy_ball = dial.entries(dial.PROTOCOL)
-    assert len(dial_entry.grid) == len(nesterov.grid) == 80
+    assert len(dial_entry.grid) == len(nesterov.grid) == 48
     for point in nesterov.grid:
         assert point["damping"] == 1 - point["momentum"] ** 2
     for point in heavy_ball.grid:
@@ -165,3 +166,39 @@ def test_the_dial_and_nesterovs_method_get_as_many_trials():
     for entry in (dial_entry, nesterov, heavy_ball):
         assert len({tuple(point.items()) for point in entry.grid}) == len(entry.grid)
         assert isinstance(entry.schedule, Cosine)
+
+
+def test_a_warm_up_ends_at_its_share():
+    rates = [WarmUp(0.2).over(2).of(0.3, 10)(k) for k in range(20)]
+    np.testing.assert_allclose(rates[:5], 0.3 * np.array([1, 2, 3, 4, 4]) / 4)
+    np.testing.assert_allclose(rates[4:], 0.3)
+
+
+@pytest.mark.parametrize("name", modern.SPACES)
+def test_all_get_as_many_different_trials_that_their_optimizer_takes(name):
+    points = modern.points(name)
+    assert len(points) == len({tuple(point.items()) for point in points}) == 24
+    assert modern.points(name) == points  # the same each time
+    contender = CONTENDERS[name]
+    for point in points:
+        contender.solver({**contender.defaults, **point}, Cosine(0.1, 2), 4)
+
+
+def test_trials_spread_over_each_range():
+    """Each value is tried as often as the others, but for one time."""
+    points = modern.points("adamw")
+    for name, values in modern.SPACES["adamw"].ranges.items():
+        counts = [sum(point[name] == value for point in points) for value in values]
+        assert max(counts) - min(counts) <= 1
+
+
+def test_the_settings_of_innaprops_paper_are_tried():
+    tried = {(point["alpha"], point["beta"]) for point in modern.points("innaprop")}
+    assert {(0.1, 0.9), (2.0, 2.0)} <= tried
+
+
+def test_only_the_schedule_free_have_no_cosine():
+    entries = modern.entries(modern.PROTOCOL)
+    free = [e.name for e in entries if not isinstance(e.schedule, Cosine)]
+    assert free == ["schedule_free_adamw"]
+    assert {len(entry.grid) for entry in entries} == {modern.TRIALS}

@@ -6,6 +6,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 
+from inna_optax.experiments.catalogue.contenders import CONTENDERS
 from inna_optax.experiments.catalogue.problems import PROBLEMS, Scale
 from inna_optax.experiments.catalogue.protocols import CHAPTER_2, CHAPTER_4
 from inna_optax.experiments.commands import command_line
@@ -62,7 +63,12 @@ def test_the_caption_says_what_was_cut_and_only_that():
     assert "each mini-batch twice" in describe_scale(summary(each_batch_twice=True))
 
 
-def test_every_optimizer_of_a_protocol_has_a_line_of_its_own():
+def test_every_contender_has_a_line_of_its_own():
+    assert STYLES.keys() == CONTENDERS.keys()
+    assert len(set(map(str, STYLES.values()))) == len(STYLES)
+
+
+def test_every_optimizer_of_a_protocol_has_a_colour_of_its_own():
     for protocol in (CHAPTER_2, CHAPTER_4):
         styles = [STYLES[name] for name in protocol.optimizers]
         assert len({colour for colour, _ in styles}) == len(styles)

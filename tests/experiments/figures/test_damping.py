@@ -89,5 +89,5 @@ def test_nesterovs_line_is_its_best_over_all_momenta():
 
 def test_the_outcome_states_trials_setting_spread_and_divergence():
     first = outcomes(SUMMARY)[0]
-    assert first.startswith("INNA (best of 4): μ 0.9, c 0.2, rate 1: 0.2 ± 0.141")
+    assert first.startswith("INNA (best of 4): μ 0.9, c 0.2, rate 1, loss 0.2 ± 0.14")
     assert first.endswith("(1 diverged)")

@@ -47,6 +47,7 @@ def test_the_picture_shows_the_mean_by_rate():
 
 
 def test_a_choice_at_the_edge_says_so():
-    assert is_at_the_edge(entry(POINTS, 1.0)) and is_at_the_edge(entry(POINTS, 0.01))
+    assert is_at_the_edge(entry(POINTS, 1.0))
+    assert is_at_the_edge(entry(POINTS, 0.01))
     assert describe_choice(entry(POINTS, 1.0)) == "lr 1 (edge of the grid), β₁ 0.5"
     assert describe_choice(entry(POINTS, 0.1)) == "lr 0.1, β₁ 0.5"
