@@ -287,9 +287,12 @@ def _figure(arguments: argparse.Namespace, argv: Sequence[str]) -> int:
 def _run(arguments: argparse.Namespace, argv: Sequence[str]) -> int:
     match arguments.command:
         case "list":
-            from inna_optax.experiments.commands.listing import show_catalogue
+            from inna_optax.experiments.commands import listing
 
-            show_catalogue()
+            if arguments.json:
+                print(listing.catalogue_as_json())
+            else:
+                listing.show_catalogue()
             return 0
         case "train":
             return _train(arguments)

@@ -364,7 +364,7 @@ def summary_table(summary: Summary) -> Table:
         table.add_row(
             entry["label"],
             describe_choice(entry) + diverged,
-            _cell(entry["final_train_loss"], ".4f"),
+            _cell(entry["final_train_loss"], ".4g"),
             _cell(entry["final_test_accuracy"], ".1%"),
         )
     return table

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
+import inna_optax
 from inna_optax._checks import nearest
 from inna_optax.experiments.catalogue.contenders import CONTENDERS, HYPERPARAMETERS
 from inna_optax.experiments.catalogue.figures import COMPARISONS, FIGURES, TABLES
@@ -58,6 +59,9 @@ def make_parser() -> argparse.ArgumentParser:
         description="INNA and Step-Tuned SGD: the experiments of the papers.",
         allow_abbrev=False,
     )
+    parser.add_argument(
+        "--version", action="version", version=f"%(prog)s {inna_optax.__version__}"
+    )
     parsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands = {
         name: parsers.add_parser(name, help=text, allow_abbrev=False)
@@ -66,6 +70,9 @@ def make_parser() -> argparse.ArgumentParser:
     train, compare = commands["train"], commands["compare"]
     figure, table = commands["figure"], commands["table"]
 
+    commands["list"].add_argument(
+        "--json", action="store_true", help="the same for programs"
+    )
     train.add_argument("problem", metavar="PROBLEM", help=f"one of {listed(PROBLEMS)}")
     train.add_argument(
         "--optimizer",  # required, but argparse would say so before a misspelt option

@@ -1,6 +1,7 @@
 """The command line, as a user meets it."""
 
 import csv
+import json
 import pathlib
 import subprocess
 import sys
@@ -10,8 +11,9 @@ import matplotlib.image
 import numpy as np
 import pytest
 
+import inna_optax
 from inna_optax.experiments.catalogue.contenders import CONTENDERS
-from inna_optax.experiments.catalogue.figures import COMPARISONS, FIGURES
+from inna_optax.experiments.catalogue.figures import COMPARISONS, FIGURES, TABLES
 from inna_optax.experiments.catalogue.problems import PROBLEMS
 from inna_optax.experiments.catalogue.protocols import CHAPTER_4
 from inna_optax.experiments.commands import command_line
@@ -176,11 +178,33 @@ def test_a_diverging_run_stops_and_keeps_its_record(tmp_path):
         assert history[-1]["train_loss"] is None
 
 
-def test_list_names_everything(capsys):
+def test_list_has_a_line_for_each_name(capsys, monkeypatch):
+    """Which can be copied from a terminal of 80 columns, figures in order."""
+    monkeypatch.setenv("COLUMNS", "80")
     assert command_line.main(["list"]) == 0
     printed = capsys.readouterr().out
-    for name in (*PROBLEMS, *CONTENDERS, *FIGURES, *COMPARISONS):
-        assert name in printed
+    assert max(map(len, printed.splitlines())) <= 80
+    names = [line.split()[0] for line in printed.splitlines() if line[2:3].strip()]
+    for name in (*PROBLEMS, *CONTENDERS, *FIGURES, *COMPARISONS, *TABLES):
+        assert name in names
+    shown = dict.fromkeys(name for name in names if name in {*FIGURES, *COMPARISONS})
+    assert list(shown) == sorted(shown)
+
+
+def test_list_for_programs_has_the_defaults(capsys):
+    assert command_line.main(["list", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["problems"].keys() == PROBLEMS.keys()
+    for name, entry in found["optimizers"].items():
+        assert entry["defaults"] == dict(CONTENDERS[name].defaults)
+    assert found["figures"].keys() == {*FIGURES, *COMPARISONS}
+
+
+def test_the_version_is_the_packages(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        command_line.main(["--version"])
+    assert stopped.value.code == 0
+    assert capsys.readouterr().out == f"inna-optax {inna_optax.__version__}\n"
 
 
 @pytest.mark.parametrize(
