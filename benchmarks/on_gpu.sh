@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Measures on the GPU of this machine, in stages, each of limited time.
 #
-#     benchmarks/on_gpu.sh check update step together papers
+#     benchmarks/on_gpu.sh check update step together damping modern papers
 #
-# `papers` compares the optimizers of chapter 4 on problem f at the published size, for
-# EPOCHS passes (300 by default).  Unpack the gpu.tar of an earlier call in $OUT, and it
-# continues from there.  DATA_NOTE is what its records say of the data.
+# `papers` compares the optimizers of chapter 4 on PROBLEMS (f e d a) at the published
+# size, for EPOCHS passes (300 by default); `damping` and `modern` make the figures of
+# these names.  Unpack the gpu.tar of an earlier call in $OUT, and they continue from
+# there.  DATA_NOTE is what their records say of the data.
 #
 # Records and logs go to $OUT (gpu-results by default).  After each stage all of them are
 # in $OUT/gpu.tar, so that a stop loses one stage at most.  TINY=1 tries every stage in
@@ -70,19 +71,43 @@ together() {
     --out "$results" --rounds "$(pick 1 3)" --updates $(pick "44 1" 440 200)
 }
 
-# The papers' comparison on problem f, goes on from what is there.
+# Networks compared: `compare` or `figure` and its arguments, into the folder $2, for the
+# stage $1.  Goes on from what is there.
+compared() {
+  local stage=$1 folder=$results/$2
+  shift 2
+  limited "$stage" 520 "$python" -m inna_optax "$@" --out "$folder" \
+    ${DATA_NOTE:+--data-note "$DATA_NOTE"} $([ ! -d "$folder" ] || echo --resume)
+}
+
+# The papers' comparisons at their size: f and e, then d, then a from one seed.
 papers() {
-  local folder=$results/compare-f
-  limited papers 520 "$python" -m inna_optax compare f --scale paper \
-    --epochs "$(pick 1 "${EPOCHS:-300}")" --train-examples "$(pick 256 50000)" \
-    --seeds "$(pick 1 3)" ${DATA_NOTE:+--data-note "$DATA_NOTE"} --out "$folder" $([ ! -d "$folder" ] || echo --resume)
+  local problem
+  for problem in ${PROBLEMS:-f e d a}; do
+    compared papers "compare-$problem" compare "$problem" --scale paper \
+      --epochs "$(pick 1 "${EPOCHS:-300}")" --train-examples "$(pick 256 50000)" \
+      --seeds "$(pick 1 $([ "$problem" = a ] && echo 1 || echo 3))"
+  done
+}
+
+# The share of the fresh gradient beside Nesterov's method.
+damping() {
+  compared damping figure-damping figure damping --problems "$(pick digits e,f,mnist-lenet)" \
+    --epochs "$(pick 1 "${EPOCHS:-20}")" --seeds "$(pick 1 3)"
+}
+
+# What is used today, tuned alike.
+modern() {
+  compared modern figure-modern figure modern --problems "$(pick digits f,a)" \
+    --epochs "$(pick 1 "${EPOCHS:-20}")" --train-examples "$(pick 256 50000)" \
+    --seeds "$(pick 1 3)"
 }
 
 for stage in "$@"; do
   case $stage in
-    check | update | step | together | papers) ;;
+    check | update | step | together | damping | modern | papers) ;;
     *)
-      echo "on_gpu.sh: stage '$stage' is unknown: check, update, step, together, papers" >&2
+      echo "on_gpu.sh: stage '$stage' is unknown: check, update, step, together, damping, modern, papers" >&2
       exit 2
       ;;
   esac
