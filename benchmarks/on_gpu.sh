@@ -85,8 +85,8 @@ papers() {
   local problem
   for problem in ${PROBLEMS:-f e d a}; do
     compared papers "compare-$problem" compare "$problem" --scale paper \
-      --epochs "$(pick 1 "${EPOCHS:-300}")" --train-examples "$(pick 256 50000)" \
-      --seeds "$(pick 1 $([ "$problem" = a ] && echo 1 || echo 3))"
+      --epochs "$(pick 1 "${EPOCHS:-300}")" ${TINY:+--train-examples 256} \
+      --seeds "$(pick 1 "$([ "$problem" = a ] && echo 1 || echo 3)")"
   done
 }
 
