@@ -60,10 +60,6 @@ serve:
 bench *options:
     {{bin}}/python benchmarks/step_cost.py {{options}}
 
-# Check that README.md's tables are those of the records.
-tables:
-    {{bin}}/python benchmarks/readme_tables.py --check
-
 # Build both archives, check them, and import the wheel from an environment of its own.
 release-check:
     rm -rf dist build/wheel-env

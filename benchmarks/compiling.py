@@ -55,6 +55,9 @@ CHIPS = {
     "v5p": Chip("tpu", "v5p:2x2x1", 2.765e12),
 }
 
+# They compile: what a record says of its origin.
+PACKAGES = ("libtpu", "jax-cuda12-plugin", "nvidia-cuda-nvcc-cu12")
+
 
 class MissingCompilerError(Exception):
     """The compiler for a chip is not installed."""
@@ -71,6 +74,8 @@ def devices(chip: str, topology: str | None = None) -> list[Any]:
     os.environ.setdefault("TPU_SKIP_MDS_QUERY", "1")
     os.environ.setdefault("TPU_ACCELERATOR_TYPE", "v5litepod-4")
     os.environ.setdefault("TPU_WORKER_HOSTNAMES", "localhost")
+    # Else one process at a time may compile, as if it held the chips.
+    os.environ.setdefault("ALLOW_MULTIPLE_LIBTPU_LOAD", "1")
     platform, smallest, _ = CHIPS[chip]
     options = {"target_config": H100} if platform == "cuda" else {}
     name = "h100" if platform == "cuda" else (topology or smallest)
@@ -90,18 +95,23 @@ def one_device(chip: str) -> Mesh:
     return Mesh(np.array(devices(chip)[:1]), ("x",))
 
 
-ARRAY = re.compile(r"\b[a-z]+(\d*)(?:e\w+)?\[([\d,]*)\]")  # bits (none: pred), sizes
+# Bits (none: pred), sizes, layout, which names a TPU's own memories as S(1) and so on.
+ARRAY = re.compile(r"\b[a-z]+(\d*)(?:e\w+)?\[([\d,]*)\](\{[^}]*\})?")
 COMPUTATION = re.compile(r"^(ENTRY )?%?([\w.\-]+) .*\{$")
 INSTRUCTION = re.compile(r"\s*(?:ROOT )?%?([\w.\-]+) = (\(.*?\)|\S+) ([\w\-]+)\((.*)$")
 # They move nothing.
 FREE = {"parameter", "tuple", "get-tuple-element", "bitcast", "constant"}
 
 
-def bytes_of(types: str) -> int:
-    """Of all arrays in the text of a type."""
+def bytes_of(types: str, everywhere: bool = False) -> int:
+    """Of all arrays in the text of a type that lie in the device's main memory.
+
+    With `everywhere` also of those that a TPU has brought nearer.
+    """
     return sum(
         int(bits or 8) // 8 * math.prod(int(n) for n in dims.split(",") if n)
-        for bits, dims in ARRAY.findall(types)
+        for bits, dims, layout in ARRAY.findall(types)
+        if everywhere or "S(" not in layout
     )
 
 
@@ -114,9 +124,14 @@ class Count(NamedTuple):
 
 
 def count(text: str) -> Count:
-    """Counts in a GPU program's text, where XLA's own analysis is silent.
+    """Counts in a compiled program's text.
 
     Every instruction reads each of its distinct operands once and writes its result.
+    What a TPU has in its own memory costs nothing.  XLA's own analysis, which there is
+    for TPUs only, counts those bytes, too.
+
+    Raises:
+      ValueError: if there is a loop.
     """
     computations: dict[str, list[str]] = {}
     entry, lines = "", []
@@ -135,10 +150,11 @@ def _count(name: str, computations: dict[str, list[str]]) -> Count:
     for line in computations[name]:
         if not (instruction := INSTRUCTION.match(line)):
             continue
-        result, types_of_result, operation, rest = instruction.groups()
-        types[result] = types_of_result
+        result, types[result], operation, rest = instruction.groups()
         if operation in FREE:
             continue
+        if operation == "while":
+            raise ValueError(f"{result} is a loop: only programs without are counted.")
         if operation == "conditional":
             called = re.findall(r"%([\w.\-]+)", rest.partition("), ")[2])
             branches = [_count(c, computations) for c in called if c in computations]
@@ -147,14 +163,34 @@ def _count(name: str, computations: dict[str, list[str]]) -> Count:
             conditionals += 1
             continue
         operands = set(re.findall(r"%([\w.\-]+)", rest.split("), ")[0]))
-        moved += bytes_of(types_of_result)
-        moved += sum(bytes_of(types.get(operand, "")) for operand in operands)
+        read = sum(bytes_of(types.get(operand, "")) for operand in operands)
+        if operation.endswith("-start"):
+            # Its tuple holds where it reads and where it will write.
+            types[result] = "main" if read else "near"
+            continue
+        if operation.endswith("-done"):
+            whole = bytes_of(types[result], everywhere=True)
+            read = whole if types.get(operands.pop()) == "main" else 0
+        moved += read + bytes_of(types[result])
         kernels += 1
     return Count(moved, kernels, conditionals)
 
 
-def moved_bytes(compiled: Any, chip: str) -> float:
-    """The bytes that a compiled program reads and writes."""
-    if CHIPS[chip].platform == "cuda":
-        return count(compiled.as_text()).bytes_moved
-    return compiled.cost_analysis()["bytes accessed"]
+# Where it is done: what an asynchronous one starts with holds its operands, too.
+COLLECTIVE = re.compile(
+    r" = (.+?) (all-gather|all-reduce|all-to-all|collective-permute|reduce-scatter)"
+    r"(?:-done)?\("
+)
+
+
+def collectives(text: str) -> dict[str, list[int]]:
+    """How many of each kind a program has, and the bytes of their results on a device.
+
+    Those of a loop count once, as in one turn of it.
+    """
+    found: dict[str, list[int]] = {}
+    for results, kind in COLLECTIVE.findall(text):
+        number = found.setdefault(kind, [0, 0])
+        number[0] += 1
+        number[1] += bytes_of(results, everywhere=True)
+    return found

@@ -18,7 +18,7 @@ def on_digits(name: str, examples: int) -> Setting:
         return setting
 
     def enlarged(images: np.ndarray) -> np.ndarray:
-        shape = (-1, *setting.facts.image_shape)
+        shape = (-1, *setting.facts.shape)
         tall = images.reshape(shape).repeat(4, axis=1)
         wide = tall.repeat(4, axis=2).repeat(3, axis=3)
         return jnp.asarray(wide.reshape(len(wide), -1))
@@ -29,7 +29,7 @@ def on_digits(name: str, examples: int) -> Setting:
     ]
     return setting._replace(
         problem=problem,
-        facts=setting.facts._replace(image_shape=(32, 32, 3)),
+        facts=setting.facts._replace(shape=(32, 32, 3)),
         arrays=type(setting.arrays)(*arrays),
         batch_size=problem.batch_size,
     )

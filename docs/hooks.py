@@ -3,11 +3,8 @@
 It adds the notebooks in `notebooks/`, with their place in the navigation, and the
 pictures in `benchmarks/results/` as `results/...`.  On a page it replaces these marks:
 
-- `<!-- README: NAME -->` by the table that README.md has between `<!-- begin: NAME -->`
-  and `<!-- end: NAME -->`.  `benchmarks/readme_tables.py` writes it there.
 - `<!-- README section: HEADING -->` by README.md's text under that heading.
-- `<!-- table: NAME -->` by a table that README.md does not have.  `benchmarks/tables`
-  makes it from the records.
+- `<!-- table: NAME -->` by a table that `benchmarks/tables` makes from a record.
 - `<!-- picture: PATH: TEXT -->` by a picture, which may not be there yet.
 """
 
@@ -78,7 +75,6 @@ def on_page_markdown(markdown: str, **kwargs: Any) -> str:
     """Replaces the marks on a page."""
     del kwargs
     for pattern, found in (
-        (r"^<!-- README: (.+) -->$", _readme_table),
         (r"^<!-- table: (.+) -->$", _table),
         (r"^<!-- README section: (.+) -->$", _section),
         (r"^<!-- picture: (\S+): (.+) -->$", _picture),
@@ -87,29 +83,19 @@ def on_page_markdown(markdown: str, **kwargs: Any) -> str:
     return markdown
 
 
-def _readme(pattern: str, name: str) -> str:
-    text = (ROOT / "README.md").read_text()
-    found = re.search(pattern, text, flags=re.DOTALL | re.MULTILINE)
-    if found is None:
-        raise PluginError(f"README.md has no {name}")
-    return found[1].strip().replace("(benchmarks/results/", "(results/")
-
-
-def _readme_table(match: re.Match[str]) -> str:
-    name = re.escape(match[1])
-    pattern = rf"<!-- begin: {name} -->\n(.*?)<!-- end: {name} -->"
-    return _readme(pattern, f"table {match[1]!r}") or EMPTY
-
-
 def _table(match: re.Match[str]) -> str:
-    if match[1] not in tables.PAGES:
-        raise PluginError(f"benchmarks/tables has no table {match[1]!r} for a page")
-    return tables.PAGES[match[1]]()
+    if match[1] not in tables.TABLES:
+        raise PluginError(f"benchmarks/tables has no table {match[1]!r}")
+    return tables.TABLES[match[1]]()
 
 
 def _section(match: re.Match[str]) -> str:
+    text = (ROOT / "README.md").read_text()
     pattern = rf"^## {re.escape(match[1])}\n(.*?)(?=^## |\Z)"
-    return _readme(pattern, f"section {match[1]!r}")
+    found = re.search(pattern, text, flags=re.DOTALL | re.MULTILINE)
+    if found is None:
+        raise PluginError(f"README.md has no section {match[1]!r}")
+    return found[1].strip().replace("(benchmarks/results/", "(results/")
 
 
 def _picture(match: re.Match[str]) -> str:

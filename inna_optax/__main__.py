@@ -2,6 +2,8 @@
 
 import sys
 
+from inna_optax._address import pip_install
+
 
 def main() -> int:
     """Runs the command line; returns the exit status."""
@@ -14,7 +16,7 @@ def main() -> int:
             raise
         print(
             f"inna-optax: the command line needs {error.name!r}, which is not"
-            " installed: pip install 'inna-optax[experiments]'",
+            f" installed: {pip_install('experiments')}",
             file=sys.stderr,
         )
         return 2

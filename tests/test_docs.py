@@ -5,6 +5,7 @@ import importlib.util
 import inspect
 import pathlib
 import re
+import tomllib
 
 import jax
 import pytest
@@ -96,11 +97,9 @@ def test_pages_and_navigation_agree():
     assert set(nav) == pages
 
 
-def test_tables_taken_from_readme_are_there():
+def test_sections_taken_from_readme_are_there():
     readme = (ROOT / "README.md").read_text()
     for page in PAGES:
-        for name in re.findall(r"^<!-- README: (.+) -->$", page.read_text(), re.M):
-            assert f"<!-- begin: {name} -->" in readme
         for head in re.findall(
             r"^<!-- README section: (.+) -->$", page.read_text(), re.M
         ):
@@ -188,3 +187,29 @@ def test_no_role_is_left_in_a_public_docstring(translator):
 def test_double_precision_is_not_left_on():
     """Blocks run in this process: they must not change it for other tests."""
     assert not jax.config.jax_enable_x64
+
+
+def test_one_address():
+    """That of messages is that of everything that names one."""
+    from inna_optax._address import REPOSITORY
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["urls"]["Repository"] == REPOSITORY
+    site = project["urls"]["Documentation"]
+    mkdocs, citation = ((ROOT / n).read_text() for n in ("mkdocs.yml", "CITATION.cff"))
+    assert f"\nsite_url: {site}\n" in mkdocs
+    assert f"\nrepo_url: {REPOSITORY}\n" in mkdocs
+    assert f'\nrepository-code: "{REPOSITORY}"\n' in citation
+    assert f'\nurl: "{site}"\n' in citation
+    name = REPOSITORY.removeprefix("https://github.com/")
+    allowed = (REPOSITORY, site, f"/colab.research.google.com/github/{name}/")
+    pages = [ROOT / "README.md", *PAGES, *(ROOT / "notebooks").glob("*.ipynb")]
+    for page in pages:
+        for found in re.findall(
+            r"[\w:./+]{0,60}inna-optax/inna-optax/?", page.read_text()
+        ):
+            assert any(address in f"{found}/" for address in allowed), page.name
+        # Until there is a release, a name alone installs nothing.
+        assert not re.search(r"pip install ['\"]?inna-optax", page.read_text()) or (
+            "@ git+" in page.read_text()
+        )

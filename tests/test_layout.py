@@ -17,7 +17,7 @@ PARTS = {
     "dynamics": {"_checks", "transforms"},
     "landscapes": {"_checks"},
     "zoo": {"_checks"},
-    "data": {"_checks"},
+    "data": {"_address", "_checks"},
     "training": {"_checks", "transforms"},
 }
 # The same within inna_optax.experiments.

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 
 from . import (
+    accelerators,
     convolutions,
     devices,
     papers,
@@ -14,34 +15,36 @@ from . import (
     soak,
     step_cost,
     sweep,
+    systems,
     training_step,
     whole,
 )
 
 Table = Callable[[], str]
 
-#: README.md's, in its order, by the name between its marks.
-README: dict[str, Table] = {
-    "step_cost": step_cost.step_cost,
-    "compare-digits": papers.compare_digits,
+#: By the name that a page of the site has between `<!-- table:` and `-->`.
+TABLES: dict[str, Table] = {
+    "accelerators": accelerators.accelerators,
+    "accelerators_bfloat16": accelerators.bfloat16,
+    "accelerators_kernels": accelerators.kernels,
     "claims": papers.of_networks,
-    "figures": papers.of_figures,
-    "table-3.1": papers.table_3_1,
-    "problems": problems.problems,
-    "sweep": sweep.sweep,
-    "whole": whole.whole,
-    "training_step": training_step.training_step,
+    "compare-digits": papers.compare_digits,
     "convolutions": convolutions.convolutions,
     "devices": devices.devices,
+    "figures": papers.of_figures,
+    "problems": problems.problems,
     "soak": soak.soak,
-}
-
-#: Those that only the pages in docs have: `docs/hooks.py` puts them there.
-PAGES: dict[str, Table] = {
+    "step_cost": step_cost.step_cost,
     "step_cost_gpu": step_cost.on_gpu,
+    "sweep": sweep.sweep,
+    "sweep_gpu": sweep.on_gpu,
+    "systems_sharded_updates": systems.sharded_updates,
+    "systems_training_steps": systems.training_steps,
+    "table-3.1": papers.table_3_1,
+    "training_step": training_step.training_step,
     "training_step_gpu": partial(training_step.on_gpu, "training_step_gpu"),
     "training_step_gpu_bfloat16": partial(
         training_step.on_gpu, "training_step_gpu_bfloat16"
     ),
-    "sweep_gpu": sweep.on_gpu,
+    "whole": whole.whole,
 }

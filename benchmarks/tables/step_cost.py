@@ -29,7 +29,6 @@ def step_cost() -> str:
         lines.append(_pytorch(version, sizes))
     if len(sizes) < len(results):
         lines.append(_leaves(results))
-    lines.append(_targets(results))
     table = measured(columns, rows, record)
     notes = "\n".join(f"- {line}" for line in lines)
     return f"10M float32 parameters in one leaf:\n\n{table}\n\n{notes}"
@@ -118,20 +117,6 @@ def _leaves(results: list[dict]) -> str:
         if result["leaves"] > 1
     )
     return f"Leaves: INNA over Nesterov momentum {ratios}."
-
-
-def _targets(results: list[dict]) -> str:
-    """Which targets are not met, of times: step_cost.py prints all of them."""
-    targets = [(result, target) for result in results for target in result["targets"]]
-    missed = [
-        f"{target['optimizer']} / {target['reference']} {target['ratio'][0]:.2f}"
-        f" (at most {target['limit']:.2f}) for {_millions(result)} in"
-        + (" one leaf" if result["leaves"] == 1 else f" {result['leaves']} leaves")
-        for result, target in targets
-        if target["ratio"][0] > target["limit"]
-    ]
-    said = f"Targets: {len(targets) - len(missed)} of {len(targets)} are met"
-    return f"{said}. Not met: {'; '.join(missed)}." if missed else f"{said}."
 
 
 def _millions(result: dict) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from inna_optax._address import pip_install
 from inna_optax.data.catalog import Source
 from inna_optax.data.checks import check_labels
 from inna_optax.data.dataset import Split
@@ -30,7 +31,7 @@ def fetch(source: Source) -> Mapping[str, Split]:
         from datasets import load_dataset
     except ImportError as error:
         raise DataError(
-            f"to download it, pip install 'inna-optax[download]' ({error})"
+            f"to download it, {pip_install('download')} ({error})"
         ) from error
     place = f"{source.repository} from the Hugging Face Hub"
     try:

@@ -1,6 +1,6 @@
 """The theory behind INNA: its flow, its energies, its spectra, its step-size limits.
 
-Needs the extra `dynamics` (diffrax and matfree): `pip install inna-optax[dynamics]`.
+Needs the extra `dynamics` (diffrax and matfree).
 """
 
 from inna_optax.dynamics.diagnosis import Diagnosis, diagnose

@@ -6,5 +6,14 @@ from inna_optax.zoo.mlp import MLP
 from inna_optax.zoo.nin import NiN
 from inna_optax.zoo.normalization import batch_norm
 from inna_optax.zoo.resnet import ResNet20
+from inna_optax.zoo.transformer import Transformer
 
-__all__ = ["MLP", "AutoEncoder", "LeNet", "NiN", "ResNet20", "batch_norm"]
+__all__ = [
+    "MLP",
+    "AutoEncoder",
+    "LeNet",
+    "NiN",
+    "ResNet20",
+    "Transformer",
+    "batch_norm",
+]

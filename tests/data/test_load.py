@@ -195,7 +195,7 @@ def test_nowhere_and_nothing_to_download_with(tmp_path, monkeypatch):
         f" or ~/.cache/inna_optax: it needs {FILES} (each may end in .gz),"
     )
     assert "https://ossci-datasets.s3.amazonaws.com/mnist/" in message
-    assert "to download it, pip install 'inna-optax[download]'" in message
+    assert "to download it, pip install 'inna-optax[download] @ git+https://" in message
 
 
 def test_pickles_in_a_default_place_are_named_rather_than_ignored(

@@ -15,6 +15,8 @@ TYPED = """
 
 lits
 list now
+list --json=yes
+--versio
 train
 train digits
 train digit --optimizer inna

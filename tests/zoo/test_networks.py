@@ -1,6 +1,7 @@
 """What all networks have in common; the parameters are counted by hand."""
 
 import functools
+import math
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +12,15 @@ from flax import nnx
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from inna_optax import inna
-from inna_optax.zoo import MLP, AutoEncoder, LeNet, NiN, ResNet20, batch_norm
+from inna_optax.zoo import (
+    MLP,
+    AutoEncoder,
+    LeNet,
+    NiN,
+    ResNet20,
+    Transformer,
+    batch_norm,
+)
 from inna_optax.zoo.resnet import ResidualBlock
 from tests.marks import slow
 
@@ -114,6 +123,13 @@ COUNTS = {
         + (dense(30, 250) + dense(250, 500) + dense(500, 1000) + dense(1000, 784)),
         2_837_314,
     ),
+    # Of each block: queries, keys and values; what attention gives; the perceptron; two
+    # scales of the normalizations.  One more scale, and the embedding.
+    "transformer": (
+        lambda rngs: Transformer(256, rngs=rngs),
+        4 * (128 * 3 * 128 + 128 * 128 + 2 * 128 * 512 + 2 * 128) + 128 + 256 * 128,
+        820_352,
+    ),
 }
 
 
@@ -164,6 +180,10 @@ SMALL = {
         lambda rngs: AutoEncoder((4, 4, 1), widths=(9, 3), rngs=rngs),
         (4, 4, 1),
     ),
+    "transformer": (
+        lambda rngs: Transformer(3, width=8, layers=1, heads=2, rngs=rngs),
+        (5,),  # tokens
+    ),
 }
 DEEP = {"nin", "nin, batch norm", "resnet20"}
 ALL = pytest.mark.parametrize("name", SMALL)
@@ -181,13 +201,13 @@ jit = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_lev
 
 
 def small(name):
-    """The network, with weights that need nothing compiled, and a few images."""
+    """The network, with weights that need nothing compiled, and a few examples."""
     make, shape = SMALL[name]
     generator = np.random.default_rng(0)
 
     def draw(path, leaf):
         match path[-2].key:
-            case "kernel":
+            case "kernel" | "embedding":
                 values = generator.normal(size=leaf.shape)
                 return jnp.asarray(
                     values / np.sqrt(np.prod(leaf.shape[:-1])), leaf.dtype
@@ -200,11 +220,13 @@ def small(name):
 
     graph, state = nnx.split(nnx.eval_shape(lambda: make(nnx.Rngs(0))))
     model = nnx.merge(graph, jax.tree.map_with_path(draw, state))
+    if len(shape) == 1:
+        return model, jnp.asarray(generator.integers(3, size=(4, *shape)))
     return model, jnp.asarray(generator.uniform(size=(4, *shape)), jnp.float32)
 
 
 def loss_of(graph):
-    """A pure loss, as the engine wants it: of params, state, images and a key."""
+    """A pure loss, as the engine wants it: of params, state, examples and a key."""
 
     def loss(params, state, x, key):
         model = nnx.merge(graph, params, state, copy=True)
@@ -212,7 +234,8 @@ def loss_of(graph):
         if y.shape == x.shape:
             value = jnp.mean((y - x) ** 2)
         else:
-            labels = jnp.arange(len(x)) % y.shape[-1]
+            *places, classes = y.shape
+            labels = jnp.arange(math.prod(places)).reshape(places) % classes
             value = optax.softmax_cross_entropy_with_integer_labels(y, labels).mean()
         return value, nnx.state(model, nnx.Not(nnx.Param))
 
@@ -257,13 +280,14 @@ def test_gradient_lowers_for(name, platform):
     step = jax.jit(jax.value_and_grad(loss_of(graph), has_aux=True))
     traced = step.trace(params, state, jnp.ones((4, *shape)), jax.random.key(0))
     text = traced.lower(lowering_platforms=(platform,)).as_text()
-    assert ("stablehlo.convolution" in text) == (name != "autoencoder")
+    has_convolutions = name not in {"autoencoder", "transformer"}
+    assert ("stablehlo.convolution" in text) == has_convolutions
 
 
 @needs_dense_gradients
 @ALL
 def test_gradient_traces_on_an_explicit_axis(name):
-    """As `jax.make_mesh` makes it, with the images split along it."""
+    """As `jax.make_mesh` makes it, with the examples split along it."""
     model, x = small(name)
     model.train()
     graph, params, state = nnx.split(model, nnx.Param, ...)
@@ -287,8 +311,9 @@ def test_gradient_traces_on_an_explicit_axis(name):
     "kind",
     [pytest.param(EXPLICIT, marks=needs_dense_gradients), AxisType.Manual],
 )
-def test_gradient_with_images_in_parts_is_that_of_one_device(kind):
-    model, x = small("lenet")
+@pytest.mark.parametrize("name", ["lenet", "transformer"])
+def test_gradient_with_examples_in_parts_is_that_of_one_device(name, kind):
+    model, x = small(name)
     graph, params = nnx.split(model)
     gradient = jax.grad(lambda params, x: jnp.sum(jnp.sin(nnx.merge(graph, params)(x))))
     one = jit(gradient)(params, x)

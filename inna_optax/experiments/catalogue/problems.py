@@ -4,7 +4,12 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from inna_optax.experiments.catalogue.protocols import CHAPTER_2, CHAPTER_4, Protocol
+from inna_optax.experiments.catalogue.protocols import (
+    CHAPTER_2,
+    CHAPTER_4,
+    MODERN,
+    Protocol,
+)
 
 # How the data sets are called above a figure.
 DATASETS = {
@@ -14,6 +19,7 @@ DATASETS = {
     "cifar10": "CIFAR-10",
     "cifar100": "CIFAR-100",
 }
+TEXT = "text"  # which has the title of its source
 
 
 class Scale(NamedTuple):
@@ -31,9 +37,9 @@ class DataFacts(NamedTuple):
     name: str
     train_examples: int
     test_examples: int
-    image_shape: tuple[int, ...]  # (height, width, channels)
+    shape: tuple[int, ...]  # of an example: (height, width, channels), or its tokens
     classes: int
-    maximum: int  # the value of a white pixel
+    maximum: int  # the value of a white pixel, or the largest token
 
 
 class Problem(NamedTuple):
@@ -44,7 +50,7 @@ class Problem(NamedTuple):
     datasets: tuple[str, ...]  # the published one, and others that fit
     # Networks are imported when asked for: the table is read without any.
     network: Callable[[DataFacts, Any], Any]  # facts, nnx.Rngs -> module
-    objective: str  # "cross-entropy" or "mean square"
+    objective: str  # "cross-entropy", "mean square" or "bits per byte"
     protocol: Protocol
     batch_size: int
     paper: Scale
@@ -56,14 +62,14 @@ class Problem(NamedTuple):
 def _mlp(facts: DataFacts, rngs: Any) -> Any:
     from inna_optax.zoo import MLP
 
-    pixels = math.prod(facts.image_shape)
+    pixels = math.prod(facts.shape)
     return MLP(pixels, (64, 32), facts.classes, rngs=rngs)
 
 
 def _nin(facts: DataFacts, rngs: Any) -> Any:
     from inna_optax.zoo import NiN
 
-    return NiN(facts.classes, facts.image_shape, rngs=rngs)
+    return NiN(facts.classes, facts.shape, rngs=rngs)
 
 
 def _nin_chapter_4(facts: DataFacts, rngs: Any) -> Any:
@@ -73,7 +79,7 @@ def _nin_chapter_4(facts: DataFacts, rngs: Any) -> Any:
 
     return NiN(
         facts.classes,
-        facts.image_shape,
+        facts.shape,
         activation=jax.nn.elu,
         normalization=batch_norm,
         rngs=rngs,
@@ -83,25 +89,31 @@ def _nin_chapter_4(facts: DataFacts, rngs: Any) -> Any:
 def _resnet(facts: DataFacts, rngs: Any) -> Any:
     from inna_optax.zoo import ResNet20
 
-    return ResNet20(facts.classes, facts.image_shape, rngs=rngs)
+    return ResNet20(facts.classes, facts.shape, rngs=rngs)
 
 
 def _autoencoder(facts: DataFacts, rngs: Any) -> Any:
     from inna_optax.zoo import AutoEncoder
 
-    return AutoEncoder(facts.image_shape, rngs=rngs)
+    return AutoEncoder(facts.shape, rngs=rngs)
 
 
 def _lenet(facts: DataFacts, rngs: Any) -> Any:
     from inna_optax.zoo import LeNet
 
-    return LeNet(facts.classes, facts.image_shape, rngs=rngs)
+    return LeNet(facts.classes, facts.shape, rngs=rngs)
 
 
 def _lenet_normalized(facts: DataFacts, rngs: Any) -> Any:
     from inna_optax.zoo import LeNet, batch_norm
 
-    return LeNet(facts.classes, facts.image_shape, normalization=batch_norm, rngs=rngs)
+    return LeNet(facts.classes, facts.shape, normalization=batch_norm, rngs=rngs)
+
+
+def _gpt(facts: DataFacts, rngs: Any) -> Any:
+    from inna_optax.zoo import Transformer
+
+    return Transformer(facts.classes, rngs=rngs)
 
 
 def _chapter_2(dataset: str) -> Problem:
@@ -179,6 +191,19 @@ PROBLEMS = {
             paper=Scale(epochs=200, seeds=5, train_examples=50_000),
             desk=Scale(epochs=30, seeds=3, train_examples=50_000),
             source="the protocol of section 2.6.2 on LeNet",
+        ),
+        Problem(
+            name="gpt",
+            title="transformer of 0.8M parameters",
+            datasets=(TEXT,),
+            network=_gpt,
+            objective="bits per byte",
+            protocol=MODERN,
+            batch_size=32,
+            # Some minutes on 2 CPU cores, 1,250 updates.
+            paper=Scale(epochs=1, seeds=3, train_examples=40_000, test_examples=2_000),
+            desk=Scale(epochs=2, seeds=3, train_examples=3_200, test_examples=500),
+            source="in neither paper: a language model of bytes",
         ),
         _table_4_1(
             "a",

@@ -6,6 +6,7 @@
 
 import argparse
 import os
+import pathlib
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,7 @@ from inna_optax.experiments.catalogue.contenders import (
     Contender,
 )
 from inna_optax.experiments.catalogue.figures import COMPARISONS, FIGURES, TABLES
-from inna_optax.experiments.catalogue.problems import PROBLEMS, Problem, Scale
+from inna_optax.experiments.catalogue.problems import PROBLEMS, TEXT, Problem, Scale
 from inna_optax.experiments.catalogue.schedules import NAMED, Decay
 from inna_optax.experiments.commands.changes import (
     change_entries,
@@ -98,10 +99,19 @@ def _open(problem: Problem, arguments: argparse.Namespace, **options: Any) -> An
 
     return open_setting(
         problem,
-        data_dir=arguments.data_dir,
+        data_dir=options.pop("data_dir", arguments.data_dir),
         data_note=arguments.data_note,
         **options,
     )
+
+
+def _folder_for(problem: Problem, folder: pathlib.Path | None) -> pathlib.Path | None:
+    """Of a folder for several problems: none for text, where it holds no text."""
+    from inna_optax.experiments.running.examples import holds_text
+
+    if TEXT in problem.datasets and folder is not None and not holds_text(folder):
+        return None
+    return folder
 
 
 def _size(scale: Scale, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -176,6 +186,7 @@ def _train(arguments: argparse.Namespace) -> int:
     asked = _asked(problem, problem.paper, arguments)
     setting = _open(problem, arguments=arguments, mesh=_mesh(arguments), **asked)
     schedule = problem.protocol.schedule_of(optimizer)
+    schedule = schedule and schedule.over(setting.epochs)
     return train(
         RunRecord(setting, optimizer, schedule, hyperparameters, arguments.seed),
         evaluate_every=arguments.evaluate_every
@@ -261,6 +272,7 @@ def _figure(arguments: argparse.Namespace, argv: Sequence[str]) -> int:
         name: _open(
             problem,
             arguments=arguments,
+            data_dir=_folder_for(problem, arguments.data_dir),
             each_batch_twice=shown.each_batch_twice,
             validation=shown.validation,
             **sizes[name],

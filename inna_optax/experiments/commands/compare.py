@@ -11,7 +11,6 @@ from rich.table import Table
 
 from inna_optax.experiments.catalogue.contenders import CONTENDERS
 from inna_optax.experiments.catalogue.figures import COMPARISONS
-from inna_optax.experiments.catalogue.problems import DATASETS
 from inna_optax.experiments.catalogue.protocols import (
     Entry,
     epochs_for,
@@ -163,6 +162,7 @@ def run_comparison(
       UserError: if a file in `folder` is of another comparison.
     """
     setting = grid.setting
+    problem, (train, test) = setting.problem, setting.whole
 
     # One for all runs that differ in hyperparameters only: it compiles once.
     @functools.cache
@@ -173,11 +173,11 @@ def run_comparison(
     for entry in entries:
         grid.bar.describe(f"{setting.problem.name}: {entry.label}")
         optimizers[entry.name] = _run_entry(grid, entry, program_of, seeds, folder)
-    problem, (train, test) = setting.problem, setting.whole
     return {
         "format": FORMAT,
         **setting.describe(),
         "title": _title(setting),
+        "objective": problem.objective,
         "epochs": setting.epochs,
         "seeds": list(seeds),
         "each_batch_twice": setting.each_batch_twice,
@@ -196,7 +196,7 @@ def _title(setting: Setting) -> str:
     problem = setting.problem
     number = f"({problem.name}) " if len(problem.name) == 1 else ""
     note = f" ({setting.data_note})" if setting.data_note else ""
-    return f"{number}{DATASETS[setting.facts.name]}{note}\n{problem.title}"
+    return f"{number}{setting.title}{note}\n{problem.title}"
 
 
 def _run_entry(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
+from inna_optax.experiments.catalogue.problems import TEXT
 from inna_optax.experiments.errors import ArgumentError
 from inna_optax.experiments.running.folders import output_folder
 from inna_optax.experiments.running.progress import progress_bar
@@ -17,12 +18,13 @@ from inna_optax.experiments.running.records import (
     read_own_record,
 )
 from inna_optax.experiments.running.scalars import check_installed, scalar_writer
-from inna_optax.experiments.running.setting import program_for
+from inna_optax.experiments.running.setting import Setting, program_for
 from inna_optax.experiments.running.stopping import stop_signals
 from inna_optax.experiments.running.terminal import Console
 from inna_optax.experiments.running.unit import Unit, train_unit
 from inna_optax.training import (
     Checkpoints,
+    Run,
     UnreadableCheckpointError,
     append_history,
     write_history,
@@ -122,7 +124,10 @@ def _train_into(
             if first and history:
                 _write_record(folder, run, history)
     checkpoints.close()
-    return _report(run, history, folder)
+    status = _report(run, history, folder)
+    if first and status == 0 and TEXT in setting.problem.datasets:
+        _show_text(setting, progress.run)
+    return status
 
 
 def _write_record(folder: pathlib.Path, run: RunRecord, history: Sequence[Row]) -> None:
@@ -163,6 +168,19 @@ def _report(run: RunRecord, history: Sequence[Row], folder: pathlib.Path) -> int
         soft_wrap=True,
     )
     return 1
+
+
+def _show_text(setting: Setting, run: Run) -> None:
+    """What counts predict, to compare with, and a sample of what was learnt."""
+    from inna_optax.experiments.running.sampling import sample_text
+
+    counts = setting.data_identity
+    console = Console()
+    console.print(
+        f"Counts of bytes predict {counts['unigram_bits']:.3g} bits per byte, counts of"
+        f" pairs {counts['bigram_bits']:.3g}."
+    )
+    console.print(f"A sample:\n{sample_text(setting, run)}", soft_wrap=True)
 
 
 def _result_table(run: RunRecord, final: Row) -> Table:

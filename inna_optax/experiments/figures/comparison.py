@@ -83,10 +83,12 @@ def describe_scale(summary: Summary) -> str:
         f"{name.replace('_', ' ')} {value}; "
         for name, value in summary.get("changes", {}).items()
     )
+    text = summary.get("objective") == "bits per byte"
+    examples = "windows of text" if text else "images"
     return (
-        of(summary["train_examples"], "train_examples", "training images")
+        of(summary["train_examples"], "train_examples", f"training {examples}")
         + ", "
-        + of(summary["test_examples"], "test_examples", "test images")
+        + of(summary["test_examples"], "test_examples", f"test {examples}")
         + "\n"
         + of(summary["epochs"], "epochs", "epochs")
         + f" ({evaluations:,} gradients), "

@@ -110,5 +110,5 @@ def _draw_dots(axis: Any, summary: Summary, metric: str) -> None:
         axis.xaxis.set_minor_formatter("")
         axis.set_xlabel("final training loss")
     else:
-        name = "accuracy" if sign < 0 else "loss"
-        axis.set_xlabel(f"test {name}")
+        unit = f", {summary['objective']}" if sign > 0 else ""
+        axis.set_xlabel(f"test {'accuracy' if sign < 0 else 'loss'}{unit}")

@@ -5,6 +5,7 @@ import pathlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from inna_optax._address import pip_install
 from inna_optax.experiments.errors import UserError
 from inna_optax.experiments.running.records import METRICS
 
@@ -22,7 +23,7 @@ def check_installed() -> None:
     except ModuleNotFoundError as error:
         raise UserError(
             f"--tensorboard needs {error.name}, which is not installed:"
-            " pip install 'inna-optax[tensorboard]'"
+            f" {pip_install('tensorboard')}"
         ) from error
 
 

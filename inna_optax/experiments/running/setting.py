@@ -1,6 +1,7 @@
 """A problem with its data, ready for the engine."""
 
 import pathlib
+import types
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -11,8 +12,10 @@ from inna_optax.experiments.catalogue.contenders import Contender
 from inna_optax.experiments.catalogue.problems import DataFacts, Problem, Scale
 from inna_optax.experiments.catalogue.schedules import Schedule
 from inna_optax.experiments.errors import ArgumentError, UserError
+from inna_optax.experiments.running.examples import load_examples
 from inna_optax.experiments.running.tasks import make_task
 from inna_optax.training import Arrays, Program, make_program, put_examples
+from inna_optax.training.program import count_examples
 
 
 class Setting(NamedTuple):
@@ -30,6 +33,8 @@ class Setting(NamedTuple):
     validation: Any = None  # examples held out from training, on the device
     validation_examples: int = 0
     searches: bool = False  # whether the held-out examples take the test set's place
+    title: str = ""  # of the data, as above a figure
+    data_identity: Mapping[str, Any] = types.MappingProxyType({})  # beside its name
 
     def for_search(self) -> "Setting":
         """The setting of runs that choose hyperparameters: the test set is not used."""
@@ -47,6 +52,7 @@ class Setting(NamedTuple):
         return {
             "problem": self.problem.name,
             "dataset": self.facts.name,
+            **self.data_identity,
             **({"data_note": self.data_note} if self.data_note else {}),
             "train_examples": self.facts.train_examples,
             "test_examples": self.facts.test_examples,
@@ -78,14 +84,11 @@ def open_setting(
 ) -> Setting:
     """Loads the problem's data and puts them on the device.
 
-    Images lie there as rows of bytes, of shape (examples, height x width x channels):
-    a TPU would pad a last dimension of 3 channels to 128.
-
     Args:
       problem: what is trained.
       scale: how much of it; a smaller data set is taken whole.
       dataset: one of the problem's; its first if None.
-      data_dir: see :func:`inna_optax.data.load`.
+      data_dir: see :func:`inna_optax.data.load` and :func:`inna_optax.data.load_text`.
       train_examples: how many to train on, in [1, those there are]; the scale's if
         None.
       batch_size: the problem's if None.
@@ -99,21 +102,18 @@ def open_setting(
         outside its range.
     """
     try:
-        loaded = data.load(dataset or problem.datasets[0], data_dir)
-        available, tested = len(loaded.train_labels), len(loaded.test_labels)
-        whole = (min(problem.paper.train_examples or available, available), tested)
-        if train_examples is None:
-            train_examples = min(scale.train_examples or available, available)
-        elif not 1 <= train_examples <= available:
-            raise ArgumentError(
-                "train_examples",
-                f"must be in [1, {available}] for {loaded.name}, got {train_examples}",
-            )
-        loaded = data.head(
-            loaded, train_examples, min(scale.test_examples or tested, tested)
-        )
+        loaded = load_examples(problem, dataset, data_dir)
     except data.DataError as error:
         raise UserError(str(error)) from error
+    available, tested = map(count_examples, (loaded.train, loaded.test))
+    whole = (min(problem.paper.train_examples or available, available), tested)
+    if train_examples is None:
+        train_examples = min(scale.train_examples or available, available)
+    elif not 1 <= train_examples <= available:
+        raise ArgumentError(
+            "train_examples",
+            f"must be in [1, {available}] for {loaded.name}, got {train_examples}",
+        )
     batch_size = batch_size or problem.batch_size
     if batch_size > train_examples:
         raise ArgumentError(
@@ -127,26 +127,26 @@ def open_setting(
             f"must be a multiple of {mesh.shape['data']}, the size of the mesh's axis"
             f" data, got {batch_size}",
         )
+    test_examples = min(scale.test_examples or tested, tested)
+    held_out = round(validation * train_examples)
+    trained = train_examples - held_out
 
-    def placed(images: Any, labels: Any) -> dict[str, Any]:
-        rows = images.reshape(len(images), -1)
-        return put_examples({"images": rows, "labels": labels}, mesh)
+    def placed(arrays: Mapping[str, Any], first: int, last: int) -> Any:
+        return put_examples({k: x[first:last] for k, x in arrays.items()}, mesh)
 
-    held_out = round(validation * len(loaded.train_labels))
-    trained = len(loaded.train_labels) - held_out
     return Setting(
         problem,
         DataFacts(
             loaded.name,
             train_examples=trained,
-            test_examples=len(loaded.test_labels),
-            image_shape=loaded.train_images.shape[1:],
+            test_examples=test_examples,
+            shape=loaded.shape,
             classes=loaded.classes,
             maximum=loaded.maximum,
         ),
         Arrays(
-            train=placed(loaded.train_images[:trained], loaded.train_labels[:trained]),
-            test=placed(loaded.test_images, loaded.test_labels),
+            train=placed(loaded.train, 0, trained),
+            test=placed(loaded.test, 0, test_examples),
         ),
         batch_size,
         scale.epochs,
@@ -154,10 +154,10 @@ def open_setting(
         each_batch_twice,
         data_note,
         mesh,
-        placed(loaded.train_images[trained:], loaded.train_labels[trained:])
-        if held_out
-        else None,
+        placed(loaded.train, trained, train_examples) if held_out else None,
         held_out,
+        title=loaded.title,
+        data_identity=loaded.identity,
     )
 
 

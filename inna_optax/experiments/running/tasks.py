@@ -1,5 +1,6 @@
 """Tasks for the engine, from Flax networks."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,10 +21,11 @@ def l2_penalty(params: Any, weight: float) -> jax.Array:
 
 
 def cross_entropy(
-    logits: jax.Array, images: jax.Array, labels: jax.Array
+    logits: jax.Array, images: jax.Array, batch: Batch
 ) -> dict[str, jax.Array]:
     """Each example's loss, and whether its class has the largest logit."""
     del images
+    labels = batch["labels"]
     return {
         "loss": optax.softmax_cross_entropy_with_integer_labels(logits, labels),
         "accuracy": jnp.argmax(logits, axis=-1) == labels,
@@ -31,25 +33,48 @@ def cross_entropy(
 
 
 def mean_square(
-    outputs: jax.Array, images: jax.Array, labels: jax.Array
+    outputs: jax.Array, images: jax.Array, batch: Batch
 ) -> dict[str, jax.Array]:
     """Each example's loss: the mean over its pixels of the squared error."""
-    del labels
+    del batch
     return {"loss": jnp.mean((outputs - images) ** 2, axis=(1, 2, 3))}
 
 
-OBJECTIVES = {"cross-entropy": cross_entropy, "mean square": mean_square}
+def bits_per_byte(
+    logits: jax.Array, tokens: jax.Array, batch: Batch
+) -> dict[str, jax.Array]:
+    """Each example's loss: the mean over its bytes but the first, in bits."""
+    del tokens
+    nats = optax.softmax_cross_entropy_with_integer_labels(
+        logits, batch["tokens"][:, 1:].astype(jnp.int32)
+    )
+    return {"loss": jnp.mean(nats, axis=-1) / math.log(2)}
+
+
+OBJECTIVES = {
+    "cross-entropy": cross_entropy,
+    "mean square": mean_square,
+    "bits per byte": bits_per_byte,
+}
+
+
+def inputs_of(batch: Batch, facts: DataFacts) -> jax.Array:
+    """What the network is given: all tokens but the last, or scaled pixels."""
+    if "tokens" in batch:
+        return batch["tokens"][:, :-1]
+    images = batch["images"].reshape(-1, *facts.shape)
+    return images.astype(jnp.float32) / float(facts.maximum)
 
 
 def make_task(problem: Problem, facts: DataFacts) -> Task:
     """The problem's network and objective as functions for the engine.
 
     A batch is {"images": bytes of shape (batch, height x width x channels), "labels":
-    of shape (batch,)}.
+    of shape (batch,)}, or {"tokens": bytes of shape (batch, context + 1)}.
 
     Args:
       problem: what is trained.
-      facts: give the number of classes, the images' shape and the value of a white
+      facts: give the number of classes, an example's shape and the value of a white
         pixel; pixels are scaled to [0, 1].
     """
     objective = OBJECTIVES[problem.objective]
@@ -76,10 +101,9 @@ def make_task(problem: Problem, facts: DataFacts) -> Task:
             model.eval()
         else:
             model.train()
-        images = batch["images"].reshape(-1, *facts.image_shape)
-        scaled = images.astype(jnp.float32) / float(facts.maximum)
-        outputs = model(scaled, rngs=None if key is None else nnx.Rngs(key))
-        return objective(outputs, scaled, batch["labels"]), state_of(model)[1]
+        inputs = inputs_of(batch, facts)
+        outputs = model(inputs, rngs=None if key is None else nnx.Rngs(key))
+        return objective(outputs, inputs, batch), state_of(model)[1]
 
     def loss(
         params: Any, model_state: Any, batch: Batch, key: jax.Array

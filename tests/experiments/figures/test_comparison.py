@@ -104,7 +104,7 @@ def small_d(monkeypatch):
     """Problem d, at a scale for tests, with a network of a thousandth of the size."""
 
     def network(dataset, rngs):
-        shape = dataset.image_shape
+        shape = dataset.shape
         return AutoEncoder(shape, widths=(2,), rngs=rngs)
 
     problem = PROBLEMS["d"]._replace(desk=Scale(1, 2, 128, 20), network=network)

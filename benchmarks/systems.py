@@ -1,0 +1,225 @@
+"""What do whole systems of accelerators keep and send?  Exact, and without them.
+
+    JAX_PLATFORMS=cpu python benchmarks/systems.py              # prints the tables
+    JAX_PLATFORMS=cpu python benchmarks/systems.py --out benchmarks/results
+
+Compiles for many devices at once: see compiling.py, which says what to install.  The
+first table is the engine's training step, of INNA on problems of the thesis, on eight
+GPUs and on sixteen TPUs: the collectives of one update, with the bytes of their
+results on a device, and the memory of a device.  The second is one update of 68 billion
+parameters on 512 TPUs, each of which holds its share of every array.  No data are
+read, and no time is measured.  All takes some twenty minutes on 2 CPU cores.
+
+Without a GPU XLA knows no workspace of cuDNN's convolutions, and sorts in a way of its
+own, which it says: the permutation at the start of an epoch.
+"""
+
+import argparse
+import functools
+import math
+import pathlib
+import time
+from typing import Any
+
+import compiling
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optimizers
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+# Chip, topology.
+TRAINING = [("H100", "1x1x8"), ("v5e", "v5e:4x4")]
+PROBLEMS = ["a", "d"]
+SHARDED = ("v5p", "v5p:8x8x8")
+OPTIMIZERS = [
+    "optax.sgd, nesterov",
+    "optax.adamw",
+    "inna",
+    "damped_momentum",
+    "innaprop",
+    "step_tuned_sgd",
+]
+LAYERS = 80
+# The kernels of a transformer's layer of width 8192, with 8 of 64 heads for keys and
+# values: queries, keys, values, output, and three of the gated perceptron.
+LAYER = [
+    (8192, 8192),
+    (8192, 1024),
+    (8192, 1024),
+    (8192, 8192),
+    (8192, 28672),
+    (8192, 28672),
+    (28672, 8192),
+]
+
+
+def memory_of(compiled: Any) -> dict[str, int]:
+    """The bytes of a device."""
+    memory = compiled.memory_analysis()
+    return {
+        "argument_bytes": memory.argument_size_in_bytes,
+        "output_bytes": memory.output_size_in_bytes,
+        "in_place_bytes": memory.alias_size_in_bytes,  # of the output
+        "temporary_bytes": memory.temp_size_in_bytes,
+    }
+
+
+def training_step(name: str, chip: str, topology: str, model: int) -> dict:
+    """An epoch's loop of the engine, on a mesh with an axis `model` of that size."""
+    # They need the extra `experiments`.
+    from inna_optax.data.catalog import SOURCES
+    from inna_optax.experiments.catalogue.problems import PROBLEMS, DataFacts
+    from inna_optax.experiments.running.setting import Setting, program_for
+    from inna_optax.training import Arrays, make_mesh, with_shardings
+
+    devices = compiling.devices(chip, topology)
+    sizes = {"data": len(devices) // model, "model": model}
+    mesh = make_mesh(sizes, devices)
+    problem = PROBLEMS[name]
+    source = SOURCES[problem.datasets[0]]
+    examples, pixels = source.examples["train"], math.prod(source.image_shape)
+    along_data = NamedSharding(mesh, PartitionSpec("data"))
+    data = {
+        key: jax.ShapeDtypeStruct(shape, dtype, sharding=along_data)
+        for key, shape, dtype in (
+            ("images", (examples, pixels), jnp.uint8),
+            ("labels", (examples,), jnp.int32),
+        )
+    }
+    setting = Setting(
+        problem,
+        DataFacts(
+            source.name,
+            examples,
+            source.examples["test"],
+            source.image_shape,
+            source.classes,
+            maximum=255,
+        ),
+        Arrays(train=data, test=data),
+        problem.batch_size,
+        problem.paper.epochs,
+        whole=(examples, source.examples["test"]),
+        mesh=mesh,
+    )
+    entry = problem.protocol.entry("inna")
+    program = program_for(setting, entry.optimizer, entry.schedule)
+    values = entry.grid[0]
+    run = jax.eval_shape(program.start, np.uint32(0), values)
+    train = jax.jit(program.train, donate_argnums=0)
+    began = time.monotonic()
+    compiled = train.lower(
+        with_shardings(run, mesh), values, data, 0, 0, examples // problem.batch_size
+    ).compile()
+    return {
+        "problem": name,
+        "chip": chip,
+        "devices": len(devices),
+        "mesh": sizes,
+        "batch_size": problem.batch_size,
+        "params": sum(x.size for x in jax.tree.leaves(run.params)),
+        "data_bytes": sum(
+            math.prod(x.sharding.shard_shape(x.shape)) * x.dtype.itemsize
+            for x in data.values()
+        ),
+        **memory_of(compiled),
+        "collectives": compiling.collectives(compiled.as_text()),
+        "compile_seconds": round(time.monotonic() - began, 1),
+    }
+
+
+@functools.cache
+def fully_sharded(chip: str, topology: str) -> Mesh:
+    return Mesh(np.array(compiling.devices(chip, topology)), ("x",))
+
+
+def sharded_update(name: str, chip: str, topology: str, layers: int) -> dict:
+    """One update and its application; every array is split over all devices."""
+    mesh = fully_sharded(chip, topology)
+    shapes = [shape for _ in range(layers) for shape in LAYER]
+    params = {
+        str(i): jax.ShapeDtypeStruct(shape, jnp.float32)
+        for i, shape in enumerate(shapes)
+    }
+    size = sum(math.prod(shape) for shape in shapes)
+
+    def placed(tree: Any) -> Any:
+        def place(x: Any) -> Any:
+            spec = PartitionSpec("x") if x.ndim else PartitionSpec()
+            sharding = NamedSharding(mesh, spec)
+            return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding)
+
+        return jax.tree.map(place, tree)
+
+    solver = optimizers.OPTIMIZERS[name]()
+    state = jax.eval_shape(solver.init, params)
+    inputs = map(placed, (params, state, params, params))
+    began = time.monotonic()
+    compiled = optimizers.jitted_step(solver).lower(*inputs).compile()
+    words = compiling.count(compiled.as_text()).bytes_moved / 4 / size * mesh.size
+    return {
+        "optimizer": name,
+        "chip": chip,
+        "devices": mesh.size,
+        "leaves": len(shapes),
+        "params": size,
+        "words": round(words, 3),
+        **memory_of(compiled),
+        "collectives": compiling.collectives(compiled.as_text()),
+        "compile_seconds": round(time.monotonic() - began, 1),
+    }
+
+
+def show(row: dict) -> None:
+    what = f"{row['devices']:4} {row['chip']:5}"
+    if "problem" in row:
+        mesh = ", ".join(f"{axis}={size}" for axis, size in row["mesh"].items())
+        what += f"problem {row['problem']}, {mesh:18}"
+    else:
+        what += f"{row['optimizer']:22}{row['words']:7.2f} words"
+    mib = [
+        f"{kind} {row[f'{kind}_bytes'] / 2**20:,.2f}"
+        for kind in ("argument", "output", "temporary")
+    ]
+    sent = ", ".join(
+        f"{count} {kind} ({size / 2**20:.3f} MiB)"
+        for kind, (count, size) in row["collectives"].items()
+    )
+    print(
+        f"{what}  {', '.join(mib)} MiB   {sent or '-'}"
+        f"   compiled in {row['compile_seconds']} s",
+        flush=True,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--problems", nargs="*", choices=PROBLEMS, default=PROBLEMS)
+    parser.add_argument(
+        "--optimizers", nargs="*", choices=OPTIMIZERS, default=OPTIMIZERS
+    )
+    parser.add_argument("--out", type=pathlib.Path, help="folder for the record")
+    arguments = parser.parse_args()
+
+    steps, updates = [], []
+    for name in arguments.optimizers:
+        updates.append(sharded_update(name, *SHARDED, LAYERS))
+        show(updates[-1])
+    for name in arguments.problems:
+        for chip, topology in TRAINING:
+            for model in (1, 2):
+                steps.append(training_step(name, chip, topology, model))
+                show(steps[-1])
+    import record  # needs the extra `experiments`
+
+    record.write(
+        arguments.out,
+        "systems",
+        {"training_steps": steps, "sharded_updates": updates},
+        packages=compiling.PACKAGES,
+    )
+
+
+if __name__ == "__main__":
+    main()

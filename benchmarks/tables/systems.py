@@ -1,0 +1,67 @@
+"""What whole systems of accelerators keep and send: systems.json."""
+
+from .accelerators import counted
+from .common import read
+
+
+def training_steps() -> str:
+    """The engine's training step on meshes."""
+    record = read("systems")
+    columns = (
+        "problem | devices | mesh | batch | data | params and state"
+        " | temporaries | an update's collectives"
+    )
+    rows = []
+    for row in record["training_steps"]:
+        mesh = ", ".join(f"{axis}={size}" for axis, size in row["mesh"].items())
+        kept = row["argument_bytes"] - row["data_bytes"]
+        cells = [
+            f"`{row['problem']}`",
+            f"{row['devices']} {row['chip']}",
+            mesh,
+            f"{row['batch_size']}",
+            *map(_mib, (row["data_bytes"], kept, row["temporary_bytes"])),
+            _sent(row),
+        ]
+        rows.append(" | ".join(cells))
+    return counted(columns, rows, record)
+
+
+def sharded_updates() -> str:
+    """One update of billions of parameters, fully sharded."""
+    record = read("systems")
+    columns = (
+        "optimizer | words | params, state and gradient | temporaries | collectives"
+        " | compiles in"
+    )
+    rows = []
+    for row in record["sharded_updates"]:
+        cells = [
+            f"`{row['optimizer']}`",
+            f"{row['words']:.2f}",
+            *map(_mib, (row["argument_bytes"], row["temporary_bytes"])),
+            _sent(row),
+            f"{row['compile_seconds']:.0f} s",
+        ]
+        rows.append(" | ".join(cells))
+    first = record["sharded_updates"][0]
+    what = (
+        f"{first['params'] / 1e9:.1f} billion float32 parameters in"
+        f" {first['leaves']} leaves on {first['devices']} {first['chip']} chips; bytes"
+        " are those of a chip:"
+    )
+    return f"{what}\n\n{counted(columns, rows, record)}"
+
+
+def _mib(size: int) -> str:
+    return f"{size / 2**20:,.1f} MiB"
+
+
+def _sent(row: dict) -> str:
+    sent = (
+        f"{count} {kind}, {size / 2**20:.2f} MiB"
+        if size >= 2**12
+        else f"{count} {kind}, {size} bytes"
+        for kind, (count, size) in row["collectives"].items()
+    )
+    return "; ".join(sent) or "none"
