@@ -1,6 +1,7 @@
 """Runs that are killed or stopped, at any moment, and resumed: nothing is lost."""
 
 import json
+import shlex
 import shutil
 import signal
 import sys
@@ -104,8 +105,9 @@ def test_a_signal_saves_and_leaves(tmp_path, whole, signum):
     process.send_signal(signum)
     _, printed = process.communicate(timeout=60)
     assert process.returncode == 128 + signum
+    command = shlex.join(["inna-optax", *map(str, (*RUN, out)), "--resume"])
     assert printed.splitlines()[-1] == (
-        f"inna-optax: stopped by {signum.name}; go on with --out {out} --resume"
+        f"inna-optax: stopped by {signum.name}; go on with {command}"
     )
     assert "Traceback" not in printed
     assert 0 < stored_in(out) < UPDATES

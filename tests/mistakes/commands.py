@@ -12,7 +12,6 @@ import shlex
 from inna_optax.experiments.commands import command_line
 
 TYPED = """
-
 lits
 list now
 list --json=yes

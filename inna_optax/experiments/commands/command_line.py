@@ -7,6 +7,7 @@
 import argparse
 import os
 import pathlib
+import shlex
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -329,7 +330,10 @@ def main(argv: Sequence[str]) -> int:
 def _main(argv: Sequence[str]) -> int:
     """The same, on streams that take every text."""
     try:
-        if argv and not argv[0].startswith("-"):
+        if not argv:
+            make_parser().print_help()
+            return 0
+        if not argv[0].startswith("-"):
             _pick("command", argv[0], COMMANDS)
         return _run(make_parser().parse_args(argv), argv)
     except ArgumentError as error:
@@ -343,7 +347,8 @@ def _main(argv: Sequence[str]) -> int:
         print(f"inna-optax: {error}", file=sys.stderr)
         return 2
     except Stopped as stopped:
-        print(f"inna-optax: {stopped}", file=sys.stderr)
+        command = _continued(argv, stopped.folder)
+        print(f"inna-optax: {stopped}; go on with {command}", file=sys.stderr)
         return SIGNALLED + stopped.signum
     except KeyboardInterrupt:
         print("inna-optax: interrupted", file=sys.stderr)
@@ -356,6 +361,16 @@ def _main(argv: Sequence[str]) -> int:
             raise
         print(f"inna-optax: {reason}", file=sys.stderr)
         return 1
+
+
+def _continued(argv: Sequence[str], folder: pathlib.Path) -> str:
+    """The command that goes on with a stopped one, to be copied into a shell."""
+    typed = [*argv]
+    if not any(text.partition("=")[0] == "--out" for text in typed):
+        typed += ["--out", str(folder)]
+    if "--resume" not in typed:
+        typed.append("--resume")
+    return shlex.join(["inna-optax", *typed])
 
 
 def _environment_message(error: Exception) -> str | None:

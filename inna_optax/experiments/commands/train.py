@@ -32,6 +32,7 @@ from inna_optax.training import (
 )
 from inna_optax.training.processes import is_first, wait_for_all
 
+DIVERGED = 10  # times the loss at the start
 RECORD, HISTORY, CHECKPOINTS = "results.json", "history.csv", "checkpoints"
 
 
@@ -102,7 +103,7 @@ def _train_into(
                 bar.advance((progress.gradient_evaluations - done) * setting.batch_size)
                 done = progress.gradient_evaluations
                 epoch = done // unit.program.gradient_evaluations_per_epoch
-                bar.show(f"epoch {epoch}/{setting.epochs} loss {progress.loss:.4g}")
+                bar.show(f"{epoch}/{setting.epochs}, batch loss {progress.loss:.3g}")
                 new = [history_row(row) for row in rows[len(history) :]]
                 if not new:
                     continue
@@ -160,11 +161,15 @@ def _report(run: RunRecord, history: Sequence[Row], folder: pathlib.Path) -> int
     console = Console(quiet=not first)
     console.print(_result_table(run, final))
     console.print(f"Records: {folder / RECORD}", soft_wrap=True)
-    if is_finite(final):
+    if not is_finite(final):
+        went = f"is not finite after epoch {final['epoch']}: the run stopped there"
+    elif final["train_loss"] > DIVERGED * history[0]["train_loss"]:
+        start = history[0]["train_loss"]
+        went = f"rose from {start:.3g} to {final['train_loss']:.3g}"
+    else:
         return 0
     Console(stderr=True, quiet=not first).print(
-        f"inna-optax: the training loss is not finite after epoch {final['epoch']}: the"
-        " run stopped there; try a smaller --learning-rate.",
+        f"inna-optax: the training loss {went}; try a smaller --learning-rate.",
         soft_wrap=True,
     )
     return 1

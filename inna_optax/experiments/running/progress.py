@@ -9,7 +9,6 @@ from rich.progress import (
     ProgressColumn,
     Task,
     TextColumn,
-    TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.table import Column
@@ -26,11 +25,11 @@ class _Description(ProgressColumn):
 
 
 class _Speed(ProgressColumn):
-    """Images per second, evaluations included, over the last half minute."""
+    """Examples per second, evaluations included, over the last half minute."""
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
-        return Text("- images/s" if speed is None else f"{speed:,.0f} images/s")
+        return Text("-/s" if speed is None else f"{speed:,.0f}/s")
 
 
 class Bar:
@@ -65,16 +64,18 @@ class Bar:
 
 @contextlib.contextmanager
 def progress_bar(description: str, total: int, *, shown: bool = True) -> Iterator[Bar]:
-    """A bar of `total` images on stderr, where it does not mix with results."""
+    """A bar of `total` images on stderr, where it does not mix with results.
+
+    It fits into 80 columns.
+    """
     with Progress(
         _Description(Column(no_wrap=True)),
-        BarColumn(bar_width=20),
+        BarColumn(bar_width=8),
         TextColumn("{task.percentage:3.0f}%"),
-        _Speed(),
-        TextColumn("{task.fields[state]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
+        _Speed(Column(no_wrap=True)),
+        TextColumn("{task.fields[state]}", table_column=Column(no_wrap=True)),
         TimeRemainingColumn(),
+        TextColumn("left"),
         console=Console(stderr=True, quiet=not shown),
     ) as progress:
         yield Bar(progress, description, total)

@@ -2,7 +2,6 @@
 
 import contextlib
 import pathlib
-import shlex
 import signal
 import threading
 from collections.abc import Iterator
@@ -15,10 +14,8 @@ class Stopped(Exception):  # noqa: N818 (nothing went wrong)
     """The user or the system requested a stop, and the state is saved."""
 
     def __init__(self, signum: int, folder: pathlib.Path) -> None:
-        name = signal.Signals(signum).name
-        out = shlex.quote(str(folder))  # to be copied into a shell
-        super().__init__(f"stopped by {name}; go on with --out {out} --resume")
-        self.signum = signum
+        super().__init__(f"stopped by {signal.Signals(signum).name}")
+        self.signum, self.folder = signum, folder
 
 
 class Stop:

@@ -178,6 +178,20 @@ def test_a_diverging_run_stops_and_keeps_its_record(tmp_path):
         assert history[-1]["train_loss"] is None
 
 
+def test_a_run_that_ends_far_above_its_start_says_so(tmp_path):
+    done = call(
+        *("train", "digits", "--optimizer", "nesterov", "--learning-rate", 1.5),
+        *("--epochs", 1, "--train-examples", 320, "--out", tmp_path / "run"),
+    )
+    assert done.returncode == 1
+    assert "the training loss rose from 2." in done.stderr
+
+
+def test_without_a_command_there_is_help(capsys):
+    assert command_line.main([]) == 0
+    assert "usage: inna-optax" in capsys.readouterr().out
+
+
 def test_list_has_a_line_for_each_name(capsys, monkeypatch):
     """Which can be copied from a terminal of 80 columns, figures in order."""
     monkeypatch.setenv("COLUMNS", "80")

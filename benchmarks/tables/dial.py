@@ -1,0 +1,59 @@
+"""The share of the fresh gradient beside Nesterov's method: figure "damping"."""
+
+import json
+import statistics
+
+from inna_optax.experiments.claims.order import order
+
+from .common import PAPERS, layout, provenance
+
+METRICS = {"training loss": "final_train_loss", "test accuracy": "final_test_accuracy"}
+
+
+def damping() -> str:
+    """What each method's best setting reaches on each problem, and which is lower."""
+    record = json.loads((PAPERS / "figure-damping" / "figure-damping.json").read_text())
+    columns = (
+        "problem | method | trials | chosen: μ, c, effective rate | training loss"
+        " | test accuracy"
+    )
+    rows, verdicts = [], []
+    for name, summary in record["problems"].items():
+        for entry in summary["optimizers"].values():
+            values = entry["hyperparameters"]
+            rate = values["learning_rate"] / (1 - values["momentum"])
+            chosen = f"{values['momentum']:g}, {values['damping']:.2g}, {rate:.3g}"
+            cells = [
+                f"`{name}`",
+                entry["label"],
+                str(len(entry["search"])),
+                chosen,
+                _spread(entry["final_train_loss"], ".2g"),
+                _spread(entry["final_test_accuracy"], ".1%"),
+            ]
+            rows.append(" | ".join(cells))
+        verdicts.append(f"- `{name}`: {_verdict(summary)}.")
+    return "\n\n".join([layout(columns, rows), "\n".join(verdicts), provenance(record)])
+
+
+def _spread(spread: dict | None, form: str) -> str:
+    """Mean and standard deviation over the seeds."""
+    if spread is None:
+        return "-"
+    values = spread["by_seed"]
+    deviation = statistics.stdev(values) if len(values) > 1 else float("nan")
+    return f"{statistics.mean(values):{form}} ± {deviation:{form}}"
+
+
+def _verdict(summary: dict) -> str:
+    """Whether INNA's share is better than Nesterov's method, by each metric."""
+    ours, nesterov = (summary["optimizers"][x] for x in ("damped_momentum", "nesterov"))
+    texts = []
+    for label, metric in METRICS.items():
+        sign = -1 if "accuracy" in metric else 1
+        pairs = ([sign * x for x in e[metric]["by_seed"]] for e in (ours, nesterov))
+        better, seeds = order(*pairs)
+        word = {True: "better", False: "worse", None: "undecided"}[better]
+        needed = f" (some {seeds} seeds would tell)" if seeds else ""
+        texts.append(f"{label} {word}{needed}")
+    return f"INNA's share beside Nesterov's method: {', '.join(texts)}"
