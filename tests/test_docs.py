@@ -3,8 +3,10 @@
 import importlib
 import importlib.util
 import inspect
+import json
 import pathlib
 import re
+import textwrap
 import tomllib
 
 import jax
@@ -213,3 +215,20 @@ def test_one_address():
         assert not re.search(r"pip install ['\"]?inna-optax", page.read_text()) or (
             "@ git+" in page.read_text()
         )
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem
+)
+def test_a_notebook_keeps_the_jax_that_it_finds(path, tmp_path, monkeypatch):
+    """On Colab another JAX would lose the GPU."""
+    cells = json.loads(path.read_text())["cells"]
+    source = "".join(next(c["source"] for c in cells if c["cell_type"] == "code"))
+    pinning, _, _ = source.partition("    %pip install -q -c kept.txt ")
+    _, _, pinning = pinning.partition("    # What is here stays as it is")
+    monkeypatch.chdir(tmp_path)
+    exec(textwrap.dedent("    #" + pinning), {})
+    lines = (tmp_path / "kept.txt").read_text().splitlines()
+    pins = dict(line.split("==") for line in lines)
+    assert pins["jax"] == jax.__version__
+    assert {"jax", "jaxlib", "numpy"} <= pins.keys()
