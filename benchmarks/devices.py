@@ -4,7 +4,7 @@
     python benchmarks/devices.py --data-dir DIR --out benchmarks/results
 
 The first table is XLA's account of the compiled updates on eight devices, which the
-host's processor plays.  It gives the bytes on each device, and the collectives of one
+host simulates.  It gives the bytes on each device, and the collectives of one
 update with the bytes of their results on a device.  No time is measured: eight devices
 on a few cores say nothing of it.
 
