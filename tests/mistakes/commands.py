@@ -207,6 +207,13 @@ table 3.1 --out /dev/null/x
 table 3.1 --out=
 table 3.1 --out=~no-such-user
 table 3.1 --outt x
+plot
+plot nowhere
+plot .
+plot=
+plot . --out=
+plot . --out=~no-such-user
+plot . --outt x
 """.splitlines()[1:]
 
 

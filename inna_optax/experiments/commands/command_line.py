@@ -313,6 +313,11 @@ def _run(arguments: argparse.Namespace, argv: Sequence[str]) -> int:
             return _compare(arguments, argv)
         case "figure":
             return _figure(arguments, argv)
+        case "plot":
+            from inna_optax.experiments.commands.plot import plot
+
+            plot(arguments.folders, arguments.out)
+            return 0
         case _:
             _pick("table", arguments.number, dict.fromkeys(TABLES))
             from inna_optax.experiments.commands import reproduce

@@ -24,6 +24,7 @@ COMMANDS = {
     "compare": "compare optimizers: a search of hyperparameters, then several seeds",
     "figure": "compute and draw a figure of the papers",
     "table": "compute a table of the papers",
+    "plot": "draw runs, comparisons and figures that are there",
 }
 
 
@@ -242,7 +243,15 @@ def make_parser() -> argparse.ArgumentParser:
             help="a note on the data in records and pictures, if they are not the"
             " originals",
         )
-    for command in (train, compare, figure, table):
+    plot = commands["plot"]
+    plot.add_argument(
+        "folders",
+        nargs="+",
+        type=_folder,
+        metavar="RUN",
+        help="folders that 'train', 'compare' or 'figure' wrote; runs share a picture",
+    )
+    for command in (train, compare, figure, table, plot):
         command.add_argument(
             "--out",
             type=_folder,
