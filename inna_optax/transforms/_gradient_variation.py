@@ -116,7 +116,9 @@ def _difference_method(
             nu,
             negative_curvature,
         )
-        gamma = jnp.where(state.count == 0, state.gamma, bounded(ratio))
+        # Read in place of the old count, which XLA would copy before it is overwritten.
+        count = optax.safe_increment(state.count)
+        gamma = jnp.where(count == 1, state.gamma, bounded(ratio))
 
         def keep(new: optax.Updates, old: optax.Updates) -> optax.Updates:
             # gamma is always positive, so the result is `new`.  The condition tells
@@ -124,7 +126,9 @@ def _difference_method(
             # makes no copy of it.
             return map_leaves(
                 lambda x, y: (
-                    y if x is None else jnp.where(gamma > 0, placed_as(x, y), y)
+                    y
+                    if x is None
+                    else jnp.where(gamma > 0, placed_as(x, y), jnp.zeros_like(y))
                 ),
                 new,
                 old,
@@ -133,7 +137,7 @@ def _difference_method(
         alpha = value_at("learning_rate", learning_rate, state.count)
         step = alpha * decay_factor(state.count, delta) * gamma
         return weighted_sum((-step,), (updates,), like=dtypes), GradientVariationState(
-            count=optax.safe_increment(state.count),
+            count=count,
             gamma=gamma.astype(state.gamma.dtype),
             step_size=step.astype(state.step_size.dtype),
             last_gradient=keep(updates, state.last_gradient),
@@ -536,7 +540,11 @@ def expected_gv_sgd(
         updates, curvature = differentiable(updates), differentiable(curvature)
         dtypes = update_dtypes(updates, params)
         alpha = value_at("learning_rate", learning_rate, state.count)
-        step = alpha * decay_factor(state.count, delta) * state.gamma
+        # The barrier keeps XLA on GPUs from computing it together with the next gamma:
+        # the params would then wait for the inner products, a fifth word of memory.
+        step = jax.lax.optimization_barrier(
+            alpha * decay_factor(state.count, delta) * state.gamma
+        )
         # The step multiplies both sides of the ratio, so that a step of zero, which
         # gives no variation, makes it undefined, and nu replaces it.
         ratio = barzilai_borwein_ratio(

@@ -264,8 +264,14 @@ def step_tuned_sgd(
         del extra_args
         updates = differentiable(updates)
         dtypes = update_dtypes(updates, params)
-        is_first = state.half_step == 0
-        step = step_size(state)
+        # New values in place of the old, which XLA would copy before they are
+        # overwritten: on a GPU a kernel each.
+        half_step = 1 - state.half_step
+        is_first = half_step == 1
+        count = jnp.where(is_first, state.count, optax.safe_increment(state.count))
+        # The barrier keeps XLA on GPUs from computing it together with the next gamma:
+        # the params would then wait for the inner products, a tenth word of memory.
+        step = jax.lax.optimization_barrier(step_size(state))
         # G_k is built in place, without a branch: the first call subtracts its
         # gradient from the decayed average, the second adds its own.
         average = weighted_sum(
@@ -293,10 +299,12 @@ def step_tuned_sgd(
             rocm=inner_products_of_both,
             default=inner_products_of_the_second,
         )
-        gamma = next_gamma(curvature, squared_norm, step, state.count)
+        # Of the second call, the only one whose gamma is kept.
+        batch = jnp.maximum(count - 1, 0)
+        gamma = next_gamma(curvature, squared_norm, step, batch)
         return weighted_sum((-step,), (updates,), like=dtypes), StepTunedSgdState(
-            count=jnp.where(is_first, state.count, optax.safe_increment(state.count)),
-            half_step=1 - state.half_step,
+            count=count,
+            half_step=half_step,
             curvature_average=average,
             first_gradient=first_gradient,
             gamma=jnp.where(is_first, state.gamma, gamma.astype(state.gamma.dtype)),

@@ -105,6 +105,30 @@ def test_a_schedule_adds_no_more_kernels_than_in_optax(ours, reference):
     assert more <= allowed
 
 
+# Words a parameter: what the update, the inner products and the state need.
+VARIATIONS = {
+    "barzilai_borwein": 6,
+    "stochastic_gv_sgd": 6,
+    "exact_gv_sgd": 9,
+    "expected_gv_sgd": 4,
+}
+
+
+@pytest.mark.parametrize("name", VARIATIONS)
+def test_gradient_variations_read_no_array_that_they_do_not_need(name):
+    row = measured(name, "H100", leaves=1)
+    assert row["words"] == pytest.approx(VARIATIONS[name], abs=0.01)
+    assert row["temporary_words"] < 0.01
+    assert row["kernels"] <= 7
+
+
+@pytest.mark.parametrize("leaves", [1, 16])
+def test_step_tuned_sgd_on_a_gpu_needs_few_scalars_kernels(leaves):
+    """Four of each leaf for its update and inner products, and four for the scalars."""
+    row = measured("step_tuned_sgd", "H100", leaves=leaves)
+    assert row["kernels"] <= 4 * leaves + 4
+
+
 def test_step_tuned_sgd_on_a_gpu_waits_for_no_predicate():
     row = measured("step_tuned_sgd", "H100")
     assert row["conditionals"] == 0
