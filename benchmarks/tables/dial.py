@@ -28,15 +28,15 @@ def damping() -> str:
                 entry["label"],
                 str(len(entry["search"])),
                 chosen,
-                _spread(entry["final_train_loss"], ".2g"),
-                _spread(entry["final_test_accuracy"], ".1%"),
+                spread(entry["final_train_loss"], ".2g"),
+                spread(entry["final_test_accuracy"], ".1%"),
             ]
             rows.append(" | ".join(cells))
         verdicts.append(f"- `{name}`: {_verdict(summary)}.")
     return "\n\n".join([layout(columns, rows), "\n".join(verdicts), provenance(record)])
 
 
-def _spread(spread: dict | None, form: str) -> str:
+def spread(spread: dict | None, form: str) -> str:
     """Mean and standard deviation over the seeds."""
     if spread is None:
         return "-"

@@ -1,0 +1,33 @@
+"""What people use, tuned alike: figure "modern"."""
+
+import json
+
+from inna_optax.experiments.figures.modern import ranked, test_metric
+
+from .common import PAPERS, layout, provenance
+from .dial import spread
+
+
+def modern() -> str:
+    """What each optimizer's best trial reaches on each problem, the best first."""
+    record = json.loads((PAPERS / "figure-modern" / "figure-modern.json").read_text())
+    columns = "problem | optimizer | trials | test | training loss | chosen"
+    rows = []
+    for name, summary in record["problems"].items():
+        metric = test_metric(summary)
+        form = ".1%" if "accuracy" in metric else ".3f"
+        for entry in ranked(summary, metric):
+            chosen = ", ".join(
+                f"{key} {entry['hyperparameters'][key]:.3g}"
+                for key in entry["hyperparameters"]
+            )
+            cells = [
+                f"`{name}`",
+                entry["label"],
+                str(len(entry["search"])),
+                spread(entry[metric], form),
+                spread(entry["final_train_data_loss"], ".2g"),
+                chosen,
+            ]
+            rows.append(" | ".join(cells))
+    return "\n\n".join([layout(columns, rows), provenance(record)])
