@@ -200,8 +200,8 @@ PROBLEMS = {
             objective="bits per byte",
             protocol=MODERN,
             batch_size=32,
-            # Some minutes on 2 CPU cores, 1,250 updates.
-            paper=Scale(epochs=1, seeds=3, train_examples=40_000, test_examples=2_000),
+            # Some minutes on 2 CPU cores, 625 updates.
+            paper=Scale(epochs=1, seeds=3, train_examples=20_000, test_examples=1_000),
             desk=Scale(epochs=2, seeds=3, train_examples=3_200, test_examples=500),
             source="in neither paper: a language model of bytes",
         ),
