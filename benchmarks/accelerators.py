@@ -50,14 +50,6 @@ OPTIMIZERS = {
     "innaprop, no decay": lambda: inna_optax.innaprop(1e-3, weight_decay=0.0),
     **OF_STATES,
 }
-SOME = (
-    "optax.sgd, nesterov",
-    "optax.adamw",
-    "inna",
-    "damped_momentum",
-    "innaprop",
-    "step_tuned_sgd",
-)
 LAYOUTS = {1: 2**24, 16: 2**24, 400: 2**18}  # leaves: parameters of each
 COLUMNS = 1024
 KEY = ("chip", "optimizer", "leaves", "dtype")
@@ -71,7 +63,7 @@ def measured(chip: str, dtype: str, leaves: int) -> list[str]:
     if leaves == 400 and chip == "v6e":
         return []
     if leaves == 400 and (tpu or narrow):
-        return [*SOME]
+        return [*optimizers.SOME]
     left_out = {"optax.contrib.muon"} if leaves == 400 else set()
     left_out |= set() if narrow else {*OF_STATES}
     return [name for name in OPTIMIZERS if name not in left_out]

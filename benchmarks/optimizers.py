@@ -27,6 +27,15 @@ OPTIMIZERS = {
     "exact_gv_sgd": lambda: inna_optax.exact_gv_sgd(1e-3),
     "expected_gv_sgd": lambda: inna_optax.expected_gv_sgd(1e-3),
 }
+# Those that stand for all where compiling takes long.
+SOME = (
+    "optax.sgd, nesterov",
+    "optax.adamw",
+    "inna",
+    "damped_momentum",
+    "innaprop",
+    "step_tuned_sgd",
+)
 # Gradient evaluations that one call serves; one unless stated.
 EVALUATIONS = {"step_tuned_sgd, opaque": 2}
 

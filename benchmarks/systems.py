@@ -32,14 +32,6 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 TRAINING = [("H100", "1x1x8"), ("v5e", "v5e:4x4")]
 PROBLEMS = ["a", "d"]
 SHARDED = ("v5p", "v5p:8x8x8")
-OPTIMIZERS = [
-    "optax.sgd, nesterov",
-    "optax.adamw",
-    "inna",
-    "damped_momentum",
-    "innaprop",
-    "step_tuned_sgd",
-]
 LAYERS = 80
 # The kernels of a transformer's layer of width 8192, with 8 of 64 heads for keys and
 # values: queries, keys, values, output, and three of the gated perceptron.
@@ -197,7 +189,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--problems", nargs="*", choices=PROBLEMS, default=PROBLEMS)
     parser.add_argument(
-        "--optimizers", nargs="*", choices=OPTIMIZERS, default=OPTIMIZERS
+        "--optimizers", nargs="*", choices=optimizers.SOME, default=optimizers.SOME
     )
     parser.add_argument("--out", type=pathlib.Path, help="folder for the record")
     arguments = parser.parse_args()

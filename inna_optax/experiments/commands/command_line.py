@@ -98,12 +98,8 @@ def _open(problem: Problem, arguments: argparse.Namespace, **options: Any) -> An
     """The problem's data, as the user asked for them."""
     from inna_optax.experiments.running.setting import open_setting
 
-    return open_setting(
-        problem,
-        data_dir=options.pop("data_dir", arguments.data_dir),
-        data_note=arguments.data_note,
-        **options,
-    )
+    options = {"data_dir": arguments.data_dir, **options}
+    return open_setting(problem, data_note=arguments.data_note, **options)
 
 
 def _folder_for(problem: Problem, folder: pathlib.Path | None) -> pathlib.Path | None:

@@ -4,6 +4,7 @@ import pathlib
 import time
 from collections.abc import Sequence
 
+import jax
 from rich.table import Table
 
 from inna_optax.experiments.catalogue.problems import TEXT
@@ -126,7 +127,9 @@ def _train_into(
                 _write_record(folder, run, history)
     checkpoints.close()
     status = _report(run, history, folder)
-    if first and status == 0 and TEXT in setting.problem.datasets:
+    # Of several processes none has all params: they would have to draw together.
+    alone = jax.process_count() == 1
+    if alone and status == 0 and TEXT in setting.problem.datasets:
         _show_text(setting, progress.run)
     return status
 

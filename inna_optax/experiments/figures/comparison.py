@@ -68,6 +68,11 @@ def line_styles(summary: Summary) -> list[tuple[Mapping[str, Any], tuple[str, An
 
 
 def describe_scale(summary: Summary) -> str:
+    """What was run of the published setting, and what the lines are."""
+    return f"{describe_size(summary)}, lines: mean of the seeds, shaded: best to worst"
+
+
+def describe_size(summary: Summary) -> str:
     """What was run of the published setting, and the rest of the setting."""
     published = summary["published"]
 
@@ -94,8 +99,8 @@ def describe_scale(summary: Summary) -> str:
         + f" ({evaluations:,} gradients), "
         + of(len(summary["seeds"]), "seeds", "seeds")
         + f"\n{changes}{twice}batch "
-        + of(summary["batch_size"], "batch_size", "images").removesuffix(" images")
-        + ", lines: mean of the seeds, shaded: best to worst"
+        + of(summary["batch_size"], "batch_size", "").rstrip()
+        + (", no penalty" if summary.get("weight_decay") == 0 else "")
     )
 
 

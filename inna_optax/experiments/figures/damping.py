@@ -38,7 +38,7 @@ def draw_comparisons(summaries: Sequence[Summary]) -> Any:
         _draw_courses(axes[2], summary)
         axes[0].set_title(summary["title"], fontsize=10)
         axes[2].annotate(
-            "\n".join([*outcomes(summary), _describe(summary)]),
+            "\n".join([*outcomes(summary), describe_scale(summary)]),
             (0.5, -0.22),
             xycoords="axes fraction",
             ha="center",
@@ -60,12 +60,6 @@ def draw_comparisons(summaries: Sequence[Summary]) -> Any:
         fontsize=9,
     )
     return figure
-
-
-def _describe(summary: Summary) -> str:
-    """What was run; the picture's own penalty is none."""
-    changed = "weight_decay" in summary["changes"]
-    return describe_scale(summary) + ("" if changed else ", no weight decay")
 
 
 def best_runs(summary: Summary) -> dict[float, dict[float, Mapping[str, Any]]]:

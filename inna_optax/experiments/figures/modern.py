@@ -9,7 +9,7 @@ from inna_optax.experiments.figures import style
 from inna_optax.experiments.figures.comparison import (
     COLUMN_WIDTH,
     Summary,
-    describe_scale,
+    describe_size,
 )
 
 # Drawn apart from the others.
@@ -76,12 +76,10 @@ def describe(summary: Summary) -> str:
     """What was run, and how it was tuned."""
     entries = summary["optimizers"].values()
     (trials,) = {len(entry["search"]) for entry in entries}
-    decay = "" if "weight_decay" in summary["changes"] else "; no penalty"
-    scale, _, _ = describe_scale(summary).partition(", lines:")
     held_out = f"{summary['validation_examples']:,} held-out examples"
     return (
-        f"{scale}\n{trials} trials of each, judged on {held_out}\ndots: seeds of the"
-        f" best; grey: the next two trials{decay}"
+        f"{describe_size(summary)}\n{trials} trials of each, judged on {held_out}\n"
+        "dots: seeds of the best; grey: the next two trials"
     )
 
 

@@ -1,3 +1,5 @@
+import pathlib
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from inna_optax.experiments.figures.trajectories import trajectories
 from inna_optax.landscapes import WIDE_QUADRATIC
 
 FIGURE = figure_3_2
+PAGE = (pathlib.Path(__file__).parents[3] / "docs" / "paper-to-code.md").read_text()
 
 
 @pytest.mark.parametrize("name", ["alpha_beta_below_1", "alpha_beta_above_1"])
@@ -89,3 +92,31 @@ def test_draws_paths_two_zooms_values_and_distances(result):
         r"$\alpha_k = 20 / (k + 1)$, $\beta = 0.1$",
         r"$\alpha_k = 20 / (k + 1)$, $\beta = 1$",
     ]
+
+
+@pytest.mark.usefixtures("x64")
+def test_the_two_forms_differ_where_alpha_varies():
+    """The values of docs/paper-to-code.md: ours, and the script's form with psi."""
+    found = trajectories(
+        figure_3_2._solver,
+        WIDE_QUADRATIC.objective,
+        [(1.0, 1.0)],
+        {"alpha": np.array([2.0]), "beta": np.array([0.1]), "vanishes": np.ones(1)},
+        steps=3_000,
+    )
+    ours = float(WIDE_QUADRATIC.objective(found.iterates[0, -1]))
+
+    theta, step, beta = np.ones(2), figure_3_2.STEP, 0.1
+    gradient = lambda x: np.array([2.0, 4.0]) * x
+    psi = (1 - 2 * beta) * theta - (beta**2 - beta) * gradient(theta)
+    for k in range(3_000):
+        alpha = 2 / ((k + 1) * step**0.5)
+        velocity = (1 / beta - alpha) * theta - psi / beta
+        theta = theta + step * (velocity - beta * gradient(theta))
+        psi = psi + step * velocity
+    script = float(WIDE_QUADRATIC.objective(theta))
+
+    for value in (ours, script):
+        mantissa, exponent = f"{value:.1e}".split("e")
+        assert rf"{mantissa} \cdot 10^{{{int(exponent)}}}" in PAGE
+    assert ours > script

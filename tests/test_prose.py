@@ -1,0 +1,85 @@
+"""What pages say in words about records is what the records hold."""
+
+import json
+import pathlib
+import statistics
+
+from inna_optax.experiments.claims.order import order
+
+ROOT = pathlib.Path(__file__).parent.parent
+PAPERS = ROOT / "benchmarks" / "results" / "papers"
+
+
+def page(name):
+    return (ROOT / "docs" / name).read_text()
+
+
+def optimizers(figure):
+    record = json.loads((PAPERS / figure / f"{figure}.json").read_text())
+    return record["problems"]["digits"]["optimizers"]
+
+
+def seeds(entry, metric, sign=1):
+    return [sign * value for value in entry[metric]["by_seed"]]
+
+
+def test_the_share_on_the_digits():
+    """Lowest in training with the least spread, no better in test, undecided."""
+    found = optimizers("figure-damping")
+    ours, nesterov = found["damped_momentum"], found["nesterov"]
+    losses = {name: seeds(e, "final_train_loss") for name, e in found.items()}
+    chosen = ours["hyperparameters"]
+    assert (chosen["momentum"], chosen["damping"]) == (0.99, 0.1)
+    for measure in (statistics.mean, statistics.stdev):
+        assert min(losses, key=lambda name: measure(losses[name])) == "damped_momentum"
+    assert order(losses["damped_momentum"], losses["nesterov"]).below is None
+    accuracy = "final_test_accuracy"
+    assert ours[accuracy]["mean"] <= nesterov[accuracy]["mean"]
+    assert "a memory of 100 steps with a tenth of the fresh gradient ends lowest" in (
+        page("inna-in-one-line.md")
+    )
+
+
+def test_beside_what_people_use_on_the_digits():
+    """Nine of ten are close; Step-Tuned SGD ends well from one seed of three."""
+    found = optimizers("figure-modern")
+    accuracy = "final_test_accuracy"
+    others = [name for name in found if name != "step_tuned_sgd"]
+    means = [found[name][accuracy]["mean"] for name in others]
+    assert (len(found), len(others)) == (10, 9)
+    assert max(means) - min(means) <= 0.015
+    for name in ("inna", "damped_momentum", "innaprop"):
+        for baseline in ("momentum", "adamw"):
+            pair = (seeds(found[x], accuracy, -1) for x in (name, baseline))
+            assert order(*pair).below is None
+    losses = {name: found[name]["final_train_data_loss"]["mean"] for name in others}
+    assert min(losses, key=losses.__getitem__) == "muon"
+    ends = seeds(found["step_tuned_sgd"], accuracy)
+    assert sum(end > 0.9 for end in ends) == 1
+    assert sum(end < 0.2 for end in ends) == 2
+    assert "ends well from one seed of three and diverges from the others" in (
+        page("choosing.md")
+    )
+
+
+def test_what_the_share_buys_and_costs():
+    """The numbers of the bullets are the figure's readings."""
+    path = PAPERS / "figures" / "figure-momentum-rates.json"
+    readings = json.loads(path.read_text())["readings"]
+    text = page("inna-in-one-line.md")
+
+    def said(name):
+        return f"{readings[name]:.0f}"
+
+    damp = "steps_to_damp_at_memory_100_and_rate_5"
+    slow = "kappa_100_relative_steps_at_memory_100"
+    stable = "largest_stable_rate_at_memory_100"
+    heavy, share = "heavy_ball", "share_0.2"
+    for sentence in (
+        f"a factor of e in {said(f'{damp}_{heavy}')} steps, with $c = 0.2$ in"
+        f" {said(f'{damp}_{share}')}.",
+        f"the heavy ball takes {said(f'{slow}_{heavy}')} times the steps",
+        f"$c = 0.2$ takes {said(f'{slow}_{share}')} times",
+        f"that is {said(f'{stable}_{share}')} against {said(f'{stable}_{heavy}')}",
+    ):
+        assert sentence in text
