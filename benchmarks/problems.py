@@ -12,6 +12,9 @@ setting and trains INNA, its chapter's first optimizer, for a while.
   is the median over the parts after the first, which is compiled; evaluation lies
   between parts and is not counted.
 - The memory is the largest of the process, while it trains and then while it evaluates.
+
+A problem whose data are not found is left out, and the record says so.  Text comes from
+Python's standard library.
 """
 
 import argparse
@@ -75,14 +78,20 @@ def child(name: str, data_dir: str | None, seconds: float, began: float) -> dict
     """What one problem's process finds out about itself."""
     import jax
 
-    from inna_optax.experiments.catalogue.problems import PROBLEMS
+    from inna_optax.experiments.catalogue.problems import PROBLEMS, TEXT
+    from inna_optax.experiments.errors import UserError
     from inna_optax.experiments.running.setting import open_setting, program_for
     from inna_optax.training import Resume, fit
 
     problem = PROBLEMS[name]
-    setting = open_setting(problem, problem.paper, data_dir=data_dir)
+    folder = None if TEXT in problem.datasets else data_dir
+    try:
+        setting = open_setting(problem, problem.paper, data_dir=folder)
+    except UserError as error:
+        return {"problem": name, "not_measured": str(error)}
     entry = problem.protocol.entry(problem.protocol.optimizers[0])
-    program = program_for(setting, entry.optimizer, entry.schedule)
+    schedule = entry.schedule and entry.schedule.over(problem.paper.epochs)
+    program = program_for(setting, entry.optimizer, schedule)
     values = {**entry.grid[0], "learning_rate": entry.optimizer.learning_rate}
     arguments = (program, setting.arrays, 0, values)
     first_update, speeds, progress = train(
@@ -125,10 +134,14 @@ def main() -> None:
 
     import record
 
-    rows = []
+    rows, left_out = [], []
     for name in arguments.problems:
-        rows.append(measure(name, arguments.data_dir, arguments.seconds))
-        row = rows[-1]
+        row = measure(name, arguments.data_dir, arguments.seconds)
+        if "not_measured" in row:
+            left_out.append(name)
+            print(f"{name:14}left out: {row['not_measured']}", flush=True)
+            continue
+        rows.append(row)
         print(
             f"{name:14}{row['params']:>11,} params  starts after"
             f" {row['starts_after_seconds']:5.1f} s {row['images_per_second']:>10,.0f}"
@@ -136,7 +149,7 @@ def main() -> None:
             f" {row['with_evaluation_mib']:,.0f} MiB with evaluation",
             flush=True,
         )
-    record.write(arguments.out, "problems", {"results": rows})
+    record.write(arguments.out, "problems", {"results": rows, "left_out": left_out})
 
 
 if __name__ == "__main__":

@@ -217,6 +217,25 @@ def test_one_address():
         )
 
 
+def test_links_of_the_readme_lead_somewhere_on_pypi():
+    from inna_optax._address import REPOSITORY
+
+    metadata = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]
+    text = (ROOT / "README.md").read_text()
+    relative = re.compile(r"\]\((?!https?:|#)([^)]+)\)")
+    paths = relative.findall(text)
+    assert paths
+    for path in paths:
+        assert (ROOT / path).exists(), path
+    readme = metadata["metadata"]["hooks"]["fancy-pypi-readme"]
+    for change in readme["substitutions"]:
+        text = re.sub(change["pattern"], change["replacement"], text)
+    assert not relative.search(text)
+    for path in paths:
+        kind = "blob" if path.endswith((".md", ".ipynb")) else "raw"
+        assert kind == "raw" or f"]({REPOSITORY}/{kind}/main/{path})" in text
+
+
 @pytest.mark.parametrize(
     "path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem
 )

@@ -25,7 +25,8 @@ PARTS_OF_EXPERIMENTS = {
     "catalogue": {"errors"},
     "figures": {"errors"},
     "running": {"errors", "catalogue"},
-    "commands": {"errors", "catalogue", "figures", "running"},
+    "claims": set(),
+    "commands": {"errors", "catalogue", "claims", "figures", "running"},
 }
 # Parts that are light, with all that they may import besides the standard library.
 LIGHT = {"_checks": {"numpy"}, "transforms": {"jax", "numpy", "optax"}}

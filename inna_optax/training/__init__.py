@@ -1,5 +1,6 @@
 """One experiment's engine: any optax transformation, any task, no trainer class."""
 
+from inna_optax.training._evaluate import evaluate
 from inna_optax.training._fit import Progress, Resume, fit
 from inna_optax.training.checkpoints import (
     CheckpointError,
@@ -28,6 +29,7 @@ __all__ = [
     "UnreadableCheckpointError",
     "append_history",
     "array_shardings",
+    "evaluate",
     "fit",
     "make_mesh",
     "make_program",

@@ -1,28 +1,19 @@
 """Runs a program part by part and keeps its history."""
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from inna_optax._checks import as_count
+from inna_optax.training._evaluate import Means, evaluator
+from inna_optax.training._pace import Pace
 from inna_optax.training.arguments import as_seeds, check_type
-from inna_optax.training.processes import of_first
-from inna_optax.training.program import (
-    Arrays,
-    Hyperparameters,
-    Program,
-    Run,
-    count_examples,
-)
+from inna_optax.training.program import Arrays, Hyperparameters, Program, Run
 
 Row = dict[str, Any]
-
-# Target wall time of one part of an epoch or of an evaluation: progress is shown, and a
-# signal heard, as often.  A call itself costs less than a millisecond.
-PART_SECONDS = 0.5
 
 
 class Progress(NamedTuple):
@@ -94,18 +85,6 @@ def fit(
     return _parts(program, data, seeds, hyperparameters, epochs, every, resume)
 
 
-class _Pace:
-    """How many steps of a loop take the target time, by how long the last ones took."""
-
-    def __init__(self) -> None:
-        self.steps = 1
-
-    def adapt(self, steps: int, seconds: float) -> None:
-        wanted = max(1, round(steps * PART_SECONDS / max(seconds, 1e-6)))
-        # All processes must make the same calls.
-        self.steps = of_first(min(wanted, 2**30))
-
-
 def _parts(
     program: Program,
     data: Arrays,
@@ -119,7 +98,7 @@ def _parts(
     # compiled serves all that follow (ResNet-20: 5 s for the first, then 0.1 s).
     start = program.start
     train = jax.jit(program.train, donate_argnums=0)
-    evaluate: Callable[..., Any] = jax.jit(program.evaluate)
+    means_over = evaluator(program)
     per_epoch = program.gradient_evaluations_per_epoch
 
     run, updates, measured, before = resume or (
@@ -128,36 +107,25 @@ def _parts(
         -1,
         0.0,
     )
-    began, training, evaluation = time.monotonic(), _Pace(), _Pace()
+    began, training = time.monotonic(), Pace()
     loss: Any = np.nan
 
-    def means_over(
-        run: Run, examples: Any, progress: Progress
-    ) -> Generator[Progress, None, dict[str, Any]]:
-        """The mean of each metric; yields `progress` after each part."""
-        count = count_examples(examples)
-        batches = -(-count // program.evaluation_batch)
-        sums: dict[str, Any] = {}
-        first = 0
-        while first < batches:
-            last, called = min(first + evaluation.steps, batches), time.monotonic()
-            parts = {
-                name: np.asarray(x, np.float64)
-                for name, x in evaluate(run, examples, first, last).items()
-            }
-            evaluation.adapt(last - first, time.monotonic() - called)
-            for name, values in parts.items():
-                sums[name] = sums.get(name, 0.0) + values.sum(axis=-1)
-            first = last
+    def shown(parts: Means, progress: Progress) -> Generator[Progress, None, Row]:
+        """The means of an evaluation; yields `progress` after each of its parts."""
+        while True:
+            try:
+                next(parts)
+            except StopIteration as end:
+                means: Row = end.value
+                return means
             yield progress
-        return {name: total / count for name, total in sums.items()}
 
     def measure(run: Run, epoch: int, progress: Progress) -> RowInParts:
         """The row of `run`."""
         row: Row = {"epoch": epoch, "gradient_evaluations": epoch * per_epoch}
-        train_means = yield from means_over(run, data.train, progress)
+        train_means = yield from shown(means_over(run, data.train), progress)
         row |= {f"train_{name}": train_means[name] for name in ("loss", "data_loss")}
-        test_means = yield from means_over(run, data.test, progress)
+        test_means = yield from shown(means_over(run, data.test), progress)
         row |= {f"test_{name}": value for name, value in test_means.items()}
         return {**row, "seconds": before + time.monotonic() - began}
 

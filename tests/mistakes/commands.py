@@ -62,6 +62,7 @@ train digits --optimizer innaprop --weight-decay nan
 train digits --optimizer inna --initial-speed x
 train digits --optimizer inna --initial-speed -1
 train digits --optimizer inna --initial-speed nan
+train digits --optimizer inna --schedule cosin
 train digits --optimizer inna --seed x
 train digits --optimizer inna --seed -1
 train digits --optimizer inna --seed 1.5
@@ -194,7 +195,7 @@ figure 2.4 --decay-power 1
 figure damping --decay-power 1
 figure damping --alpha 0.1
 figure damping --weight-decay x
-figure damping --schedule paper
+figure damping --schedule papr
 figure 2.1 --schedule cosine
 figure 4.6 --problems mnist-lenet
 train digits --optimizer damped_momentum --momentum 1
@@ -214,6 +215,23 @@ plot=
 plot . --out=
 plot . --out=~no-such-user
 plot . --outt x
+evaluate
+evaluate nowhere
+evaluate .
+evaluate=
+evaluate . --data-dir=
+evaluate . --out x
+export
+export .
+export nowhere run.npz
+export . run.npz
+export . run.txt
+export . /dev/null
+export . nowhere/run.npz
+export . run.npz --outt x
+completion
+completion sh
+completion bash --out x
 """.splitlines()[1:]
 
 

@@ -71,7 +71,19 @@ class WarmUp(NamedTuple):
 
 Schedule = Decay | Cosine | WarmUp
 
-# Those that a user can put in the place of the papers'.
+PAPER = "paper"  # the protocol's own
+# Those that a user can put in its place.
 NAMED: Mapping[str, Schedule | None] = types.MappingProxyType(
     {"constant": None, "cosine": Cosine(warmup=0.05)}
 )
+
+
+def schedule_from(record: Mapping[str, Any] | None) -> Schedule | None:
+    """The schedule of a record, which keeps its fields.
+
+    Raises:
+      TypeError: if no schedule has them.
+    """
+    if record is None:
+        return None
+    return Decay(**record) if "power" in record else Cosine(**record)

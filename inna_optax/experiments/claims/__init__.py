@@ -7,11 +7,23 @@ tested.
 
 import pathlib
 
-from inna_optax.experiments.claims.claim import NOT_TESTED, judged, load_all
+from inna_optax.experiments.claims.claim import (
+    NOT_TESTED,
+    Record,
+    judged,
+    load_all,
+    records_of,
+)
 from inna_optax.experiments.claims.figures import OF_FIGURES
 from inna_optax.experiments.claims.networks import OF_NETWORKS, scale
 
-__all__ = ["OF_FIGURES", "OF_NETWORKS", "table_of_figures", "table_of_networks"]
+__all__ = [
+    "OF_FIGURES",
+    "OF_NETWORKS",
+    "judged_by",
+    "table_of_figures",
+    "table_of_networks",
+]
 
 
 def table_of_networks(folder: pathlib.Path) -> str:
@@ -27,6 +39,17 @@ def table_of_networks(folder: pathlib.Path) -> str:
             scales |= dict.fromkeys(map(scale, used))
     run = ["", f"Run here: {'; '.join(scales)}."] if scales else []
     return "\n".join([*lines, *run])
+
+
+def judged_by(number: str, record: Record) -> list[tuple[str, str, str]]:
+    """The claims that one figure or table tests: claim, what was measured, verdict."""
+    records = records_of(number, record)
+    found = []
+    for claim in (*OF_NETWORKS, *OF_FIGURES):
+        measured, verdict = judged(claim, records)
+        if verdict != NOT_TESTED:
+            found.append((claim.claim, measured, verdict))
+    return found
 
 
 def table_of_figures(folder: pathlib.Path) -> str:

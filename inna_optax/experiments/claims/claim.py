@@ -88,6 +88,21 @@ def judged(claim: Claim, records: Mapping[str, Record]) -> Verdict:
     return "-", NOT_TESTED
 
 
+def records_of(number: str, record: Record) -> dict[str, Record]:
+    """The records that claims ask for, by name, of one figure or table."""
+    if "problems" not in record:
+        return {number: record}
+    found = record["problems"]
+    if number in PROBLEMS:
+        problems = [name for name in PROBLEMS[number] if name in found]
+        return {number: found[problems[0]]} if problems else {}
+    prefixed = any(f"{number} ({name})" in PLACES for name in found)
+    return {
+        f"{number} ({name})" if prefixed else name: summary
+        for name, summary in found.items()
+    }
+
+
 def verdict(holds: bool | None) -> str:
     """The word for a claim that holds, does not hold, or cannot be told."""
     return {True: AGREES, False: DISAGREES, None: UNDECIDED}[holds]

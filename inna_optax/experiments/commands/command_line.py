@@ -23,7 +23,7 @@ from inna_optax.experiments.catalogue.contenders import (
 )
 from inna_optax.experiments.catalogue.figures import COMPARISONS, FIGURES, TABLES
 from inna_optax.experiments.catalogue.problems import PROBLEMS, TEXT, Problem, Scale
-from inna_optax.experiments.catalogue.schedules import NAMED, Decay
+from inna_optax.experiments.catalogue.schedules import NAMED, PAPER, Decay
 from inna_optax.experiments.commands.changes import (
     change_entries,
     change_problem,
@@ -127,7 +127,9 @@ def _changes(arguments: argparse.Namespace) -> dict[str, Any]:
     changes = {name: getattr(arguments, name) for name in (*CHANGES, "schedule")}
     changes = {name: value for name, value in changes.items() if value is not None}
     if "schedule" in changes:
-        _pick("--schedule", changes["schedule"], NAMED)
+        _pick("--schedule", changes["schedule"], {PAPER: None, **NAMED})
+    if changes.get("schedule") == PAPER:
+        del changes["schedule"]
     try:
         check_changes(changes)
     except ValueError as error:
@@ -176,13 +178,16 @@ def _train(arguments: argparse.Namespace) -> int:
         raise UserError(f"train needs --optimizer, one of {listed(CONTENDERS)}")
     optimizer = _pick("optimizer", arguments.optimizer, CONTENDERS)
     hyperparameters = _hyperparameters(optimizer, arguments)
-    from inna_optax.experiments.commands.train import RECORD, train
+    schedule = problem.protocol.schedule_of(optimizer)
+    if arguments.schedule not in (None, PAPER):
+        schedule = _pick("--schedule", arguments.schedule, {PAPER: None, **NAMED})
+    from inna_optax.experiments.commands.train import train
     from inna_optax.experiments.running.records import RunRecord
+    from inna_optax.experiments.running.stored import RECORD
 
     _resumable(arguments, RECORD)
     asked = _asked(problem, problem.paper, arguments)
     setting = _open(problem, arguments=arguments, mesh=_mesh(arguments), **asked)
-    schedule = problem.protocol.schedule_of(optimizer)
     schedule = schedule and schedule.over(setting.epochs)
     return train(
         RunRecord(setting, optimizer, schedule, hyperparameters, arguments.seed),
@@ -313,6 +318,22 @@ def _run(arguments: argparse.Namespace, argv: Sequence[str]) -> int:
             from inna_optax.experiments.commands.plot import plot
 
             plot(arguments.folders, arguments.out)
+            return 0
+        case "evaluate":
+            from inna_optax.experiments.commands.evaluate import evaluate
+
+            evaluate(arguments.folder, arguments.data_dir)
+            return 0
+        case "export":
+            from inna_optax.experiments.commands.export import export
+
+            export(arguments.folder, arguments.file)
+            return 0
+        case "completion":
+            from inna_optax.experiments.commands import completion
+
+            _pick("shell", arguments.shell, dict.fromkeys(completion.SHELLS))
+            print(completion.script(make_parser(), arguments.shell))
             return 0
         case _:
             _pick("table", arguments.number, dict.fromkeys(TABLES))

@@ -17,6 +17,7 @@ from inna_optax.experiments.catalogue.protocols import (
     search_epochs_for,
 )
 from inna_optax.experiments.catalogue.schedules import Schedule
+from inna_optax.experiments.commands.verdicts import print_claims
 from inna_optax.experiments.figures.comparison import (
     describe_choice,
     describe_scale,
@@ -130,6 +131,7 @@ def compare_problems(
     console = Console()
     for summary in written["problems"].values():
         console.print(summary_table(summary))
+    print_claims(console, number, written)
     for path in (*paths, record):
         console.print(str(path), soft_wrap=True)
 

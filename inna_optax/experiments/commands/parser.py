@@ -12,7 +12,7 @@ from inna_optax._checks import nearest
 from inna_optax.experiments.catalogue.contenders import CONTENDERS, HYPERPARAMETERS
 from inna_optax.experiments.catalogue.figures import COMPARISONS, FIGURES, TABLES
 from inna_optax.experiments.catalogue.problems import PROBLEMS
-from inna_optax.experiments.catalogue.schedules import NAMED
+from inna_optax.experiments.catalogue.schedules import NAMED, PAPER
 from inna_optax.experiments.running.unit import CHECKPOINT_SECONDS
 from inna_optax.training.mesh import AXES
 
@@ -25,6 +25,9 @@ COMMANDS = {
     "figure": "compute and draw a figure of the papers",
     "table": "compute a table of the papers",
     "plot": "draw runs, comparisons and figures that are there",
+    "evaluate": "the losses of a trained network",
+    "export": "write a trained network's arrays to a file",
+    "completion": "print what makes a shell complete names and options",
 }
 
 
@@ -91,6 +94,12 @@ def make_parser() -> argparse.ArgumentParser:
         group.add_argument(
             flag_of(name), type=_number, metavar="X", help=_defaults(name)
         )
+    train.add_argument(
+        "--schedule",
+        metavar="NAME",
+        help=f"of the learning rate: {listed((PAPER, *NAMED))} (default: paper, as in"
+        " the problem's chapter)",
+    )
     train.add_argument("--seed", type=_seed, default=0, metavar="N", help="default: 0")
     train.add_argument(
         "--resume",
@@ -213,7 +222,7 @@ def make_parser() -> argparse.ArgumentParser:
         group.add_argument(
             "--schedule",
             metavar="NAME",
-            help=f"of all learning rates: {listed(NAMED)} (default: the protocol's)",
+            help=f"of all learning rates: {listed((PAPER, *NAMED))} (default: paper)",
         )
     for command in (train, compare):
         command.add_argument(
@@ -229,7 +238,7 @@ def make_parser() -> argparse.ArgumentParser:
             action="store_true",
             help="every optimizer makes two steps on each mini-batch (Figure 4.5)",
         )
-    for command in (train, compare, figure):
+    for command in (train, compare, figure, commands["evaluate"]):
         command.add_argument(
             "--data-dir",
             type=_folder,
@@ -237,6 +246,7 @@ def make_parser() -> argparse.ArgumentParser:
             help="folder of the data sets (default: $INNA_OPTAX_DATA_DIR, then"
             " ~/.cache/inna_optax, then a download)",
         )
+    for command in (train, compare, figure):
         command.add_argument(
             "--data-note",
             metavar="TEXT",
@@ -250,6 +260,20 @@ def make_parser() -> argparse.ArgumentParser:
         type=_folder,
         metavar="RUN",
         help="folders that 'train', 'compare' or 'figure' wrote; runs share a picture",
+    )
+    evaluate, export = commands["evaluate"], commands["export"]
+    for command in (evaluate, export):
+        command.add_argument(
+            "folder", metavar="RUN", type=_folder, help="folder that 'train' wrote"
+        )
+    export.add_argument(
+        "file",
+        metavar="FILE",
+        type=_folder,
+        help="file to write, in the format of its ending: .npz or .safetensors",
+    )
+    commands["completion"].add_argument(
+        "shell", metavar="SHELL", help="bash, zsh, fish or tcsh"
     )
     for command in (train, compare, figure, table, plot):
         command.add_argument(

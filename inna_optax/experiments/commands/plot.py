@@ -13,9 +13,10 @@ from inna_optax.experiments.figures.sensitivity import draw_sensitivity
 from inna_optax.experiments.figures.style import save
 from inna_optax.experiments.running.folders import output_folder
 from inna_optax.experiments.running.records import read_record
+from inna_optax.experiments.running.stored import RECORD
 from inna_optax.experiments.running.terminal import Console
 
-RUN, SUMMARY = "results.json", "summary.json"
+SUMMARY = "summary.json"
 
 
 def plot(folders: Sequence[pathlib.Path], out: pathlib.Path | None) -> None:
@@ -27,8 +28,8 @@ def plot(folders: Sequence[pathlib.Path], out: pathlib.Path | None) -> None:
     pictures: dict[str, Any] = {}
     runs = []
     for folder in folders:
-        if (folder / RUN).exists():
-            runs.append((folder.name, read_record(folder / RUN)))
+        if (folder / RECORD).exists():
+            runs.append((folder.name, read_record(folder / RECORD)))
         else:
             pictures |= _pictures_of(folder)
     if runs:
@@ -63,7 +64,7 @@ def _pictures_of(folder: pathlib.Path) -> dict[str, Any]:
             drawn[path.stem] = draw(list(record["problems"].values()))
     if not drawn:
         raise UserError(
-            f"{folder} holds no record that can be drawn: {RUN}, {SUMMARY} or"
+            f"{folder} holds no record that can be drawn: {RECORD}, {SUMMARY} or"
             " figure-NUMBER.json"
         )
     return drawn

@@ -10,6 +10,7 @@ import jax
 from rich.table import Table
 
 from inna_optax.experiments.catalogue.figures import FIGURES, TABLES
+from inna_optax.experiments.commands.verdicts import print_claims
 from inna_optax.experiments.figures import style
 from inna_optax.experiments.running.folders import output_folder
 from inna_optax.experiments.running.provenance import provenance
@@ -42,6 +43,7 @@ def figure(
     for name, value in written["readings"].items():
         table.add_row(name.replace("_", " "), _cell(value))
     console.print(table)
+    print_claims(console, number, written)
     for path in (*paths, record):
         console.print(str(path), soft_wrap=True)
 
@@ -61,6 +63,7 @@ def table(number: str, out: pathlib.Path | None, command: Sequence[str]) -> None
         shown.add_row(*(c.replace("_", " ").replace("alpha*beta", "αβ") for c in cells))
     console.print(shown)
     console.print(f"{result['seconds']:.2f} s, escape: {result['escape']}")
+    print_claims(console, f"Table {number}", dict(result))
     console.print(str(record), soft_wrap=True)
 
 

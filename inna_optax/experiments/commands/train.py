@@ -21,6 +21,7 @@ from inna_optax.experiments.running.records import (
 from inna_optax.experiments.running.scalars import check_installed, scalar_writer
 from inna_optax.experiments.running.setting import Setting, program_for
 from inna_optax.experiments.running.stopping import stop_signals
+from inna_optax.experiments.running.stored import CHECKPOINTS, RECORD
 from inna_optax.experiments.running.terminal import Console
 from inna_optax.experiments.running.unit import Unit, train_unit
 from inna_optax.training import (
@@ -34,7 +35,7 @@ from inna_optax.training import (
 from inna_optax.training.processes import is_first, wait_for_all
 
 DIVERGED = 10  # times the loss at the start
-RECORD, HISTORY, CHECKPOINTS = "results.json", "history.csv", "checkpoints"
+HISTORY = "history.csv"
 
 
 def train(

@@ -158,7 +158,7 @@ def draw(result: dict[str, Any]) -> Any:
             r"$\log_{10}$ of the last value",
         )
     values.set_title(
-        rf"(a) $\theta_1^2 + 10\,\theta_2^2$: how far it comes, {setting}", fontsize=10
+        rf"(a) $\theta_1^2 + 10\,\theta_2^2$: final value, {setting}", fontsize=10
     )
     show(crossings, grid("quadratic_crossings"), 0, 20, "crossings of the two axes")
     crossings.set_title("(b) the same runs: how often they oscillate", fontsize=10)
@@ -181,7 +181,7 @@ def draw(result: dict[str, Any]) -> Any:
                 bbox={"boxstyle": "circle,pad=0.2", "fc": "white", "lw": 0.6},
             )
     for dashes, curvature in zip(("-", ":"), CURVATURES, strict=True):
-        _draw_interval(crossings, alphas, curvature, dashes)
+        _draw_interval(crossings, alphas, betas, curvature, dashes)
     values.plot([], [], color="white", linestyle="--", label=r"$\alpha\beta = 1$")
     values.plot([], [], color=style.VERMILLION, label="limit of stability")
     values.legend(loc="upper right", fontsize=8, facecolor="0.35", labelcolor="white")
@@ -211,7 +211,7 @@ def draw(result: dict[str, Any]) -> Any:
 
     nonsmooth = result["settings"]["rosenbrock"]
     rosenbrock.set_title(
-        r"(d) $100(\theta_2 - |\theta_1|)^2 + |1 - \theta_1|$: how far it comes,"
+        r"(d) $100(\theta_2 - |\theta_1|)^2 + |1 - \theta_1|$: final value,"
         f" $\\gamma$ = {nonsmooth['step_size']:g}, {nonsmooth['steps']:,} iterations",
         fontsize=10,
     )
@@ -219,13 +219,17 @@ def draw(result: dict[str, Any]) -> Any:
 
 
 def _draw_interval(
-    axis: Any, alphas: np.ndarray, curvature: float, dashes: str
+    axis: Any, alphas: np.ndarray, betas: np.ndarray, curvature: float, dashes: str
 ) -> None:
     """Where the flow stops spiralling: alpha + beta lam = 2 sqrt(lam)."""
-    border = (2 * np.sqrt(curvature) - alphas) / curvature
+    end = 2 * np.sqrt(curvature)
+    # At the points of both axes: on logarithmic ones the border is steep at both ends.
+    beta = np.sort(np.concatenate([betas, (end - alphas) / curvature]))
+    alpha = end - beta * curvature
+    inside = (beta > 0) & (alpha > 0)
     axis.plot(
-        alphas,
-        np.where(border > 0, border, np.nan),
+        alpha[inside],
+        beta[inside],
         color=style.ORANGE,
         linestyle=dashes,
         linewidth=1.5,

@@ -7,9 +7,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from inna_optax import data
-from inna_optax.experiments.catalogue.problems import DATASETS, TEXT, Problem
+from inna_optax.data.catalog import SOURCES
+from inna_optax.experiments.catalogue.problems import (
+    DATASETS,
+    TEXT,
+    DataFacts,
+    Problem,
+)
 
 CONTEXT = 128  # bytes from which the next one is predicted
+BYTES = 256
 
 Arrays = Mapping[str, np.ndarray]  # each of shape (examples, ...)
 
@@ -37,6 +44,21 @@ def load_examples(
     """
     name = dataset or problem.datasets[0]
     return _text(data_dir) if name == TEXT else _images(name, data_dir)
+
+
+def facts_of(
+    problem: Problem, name: str, train_examples: int, test_examples: int
+) -> DataFacts:
+    """What is known of that many examples of a problem before they are read."""
+    counts = (train_examples, test_examples)
+    if TEXT in problem.datasets:
+        return DataFacts(name, *counts, (CONTEXT + 1,), BYTES, BYTES - 1)
+    if name in SOURCES:
+        source = SOURCES[name]
+        return DataFacts(name, *counts, source.image_shape, source.classes, 255)
+    loaded = data.load(name)  # part of a package
+    shape = loaded.train_images.shape[1:]
+    return DataFacts(name, *counts, shape, loaded.classes, loaded.maximum)
 
 
 def _images(name: str, data_dir: pathlib.Path | None) -> Examples:
@@ -67,8 +89,8 @@ def _text(data_dir: pathlib.Path | None) -> Examples:
         {"tokens": text.train},
         {"tokens": text.test},
         text.train.shape[1:],
-        classes=256,
-        maximum=255,
+        classes=BYTES,
+        maximum=BYTES - 1,
         identity={
             **({"python": text.python} if text.python else {}),
             "sha256": text.sha256,

@@ -1,0 +1,69 @@
+"""Evaluates a run, part by part."""
+
+import time
+from collections.abc import Callable, Generator
+from typing import Any
+
+import jax
+import numpy as np
+
+from inna_optax.training._pace import Pace
+from inna_optax.training.arguments import check_type
+from inna_optax.training.program import Program, Run, count_examples
+
+# Yields the number of examples so far after each part; returns each metric's mean.
+Means = Generator[int, None, dict[str, Any]]
+
+
+def evaluator(program: Program) -> Callable[[Run, Any], Means]:
+    """The function of a run and examples that evaluates in parts, compiled once."""
+    evaluate: Callable[..., Any] = jax.jit(program.evaluate)
+    pace = Pace()
+
+    def means_over(run: Run, examples: Any) -> Means:
+        count = count_examples(examples)
+        batches = -(-count // program.evaluation_batch)
+        sums: dict[str, Any] = {}
+        first = 0
+        while first < batches:
+            last, called = min(first + pace.steps, batches), time.monotonic()
+            parts = {
+                name: np.asarray(x, np.float64)
+                for name, x in evaluate(run, examples, first, last).items()
+            }
+            pace.adapt(last - first, time.monotonic() - called)
+            for name, values in parts.items():
+                sums[name] = sums.get(name, 0.0) + values.sum(axis=-1)
+            first = last
+            yield min(first * program.evaluation_batch, count)
+        return {name: total / count for name, total in sums.items()}
+
+    return means_over
+
+
+def evaluate(program: Program, run: Run, examples: Any) -> dict[str, Any]:
+    """The mean of each metric over examples.
+
+    Args:
+      program: the functions of the run.
+      run: what is evaluated.
+      examples: a pytree of arrays of shape (examples, ...), as the program's training
+        data.
+
+    Returns:
+      The means by name: ``loss`` (with the penalty), ``data_loss`` (without it) and the
+      task's other metrics; floats, or arrays of shape (runs,) from a vectorized
+      program.
+
+    Raises:
+      TypeError: if ``program`` or ``run`` is not of its type.
+    """
+    check_type("program", program, Program)
+    check_type("run", run, Run)
+    parts = evaluator(program)(run, examples)
+    while True:
+        try:
+            next(parts)
+        except StopIteration as end:
+            means: dict[str, Any] = end.value
+            return means
