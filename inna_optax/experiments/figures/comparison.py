@@ -12,9 +12,9 @@ Summary = Mapping[str, Any]
 
 STYLES: Mapping[str, tuple[str, Any]] = {
     "inna": (style.VERMILLION, "-"),
-    "step_tuned_sgd": (style.BLUE, "-"),
-    "sgd": (style.BLACK, "--"),
-    "adam": (style.GREEN, "-."),
+    "step_tuned_sgd": (style.BLUE, "--"),
+    "sgd": (style.BLACK, "-."),
+    "adam": (style.GREEN, (0, (5, 1, 1, 1, 1, 1))),
     "rmsprop": (style.PURPLE, (0, (1, 1))),
     "adagrad": (style.SKY, (0, (1, 1))),
     "damped_momentum": (style.VERMILLION, "--"),

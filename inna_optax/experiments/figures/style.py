@@ -61,9 +61,29 @@ def draw_contours(
     axis.set_ylabel(r"$\theta_2$")
 
 
+def _plain_ticks(side: Any) -> None:
+    """Ticks of a logarithmic axis as decimals, if none of them is long."""
+    from matplotlib.ticker import FuncFormatter, LogFormatterSciNotation
+
+    low, high = sorted(side.get_view_interval())
+    if low < 3e-5 or high > 1e5:
+        return
+    # It knows where there is room for a label.
+    powers = LogFormatterSciNotation(minor_thresholds=(1.3, 0.6))
+    powers.set_axis(side)
+    powers.set_locs()
+    decimals = FuncFormatter(lambda x, at: f"{x:g}" if powers(x, at) else "")
+    side.set_major_formatter(decimals)
+    side.set_minor_formatter(decimals)
+
+
 def save(figure: Any, folder: pathlib.Path, stem: str) -> list[pathlib.Path]:
     """Writes the figure as PNG and PDF; returns their paths."""
     paths = [folder / f"{stem}.png", folder / f"{stem}.pdf"]
+    for axis in figure.axes:
+        for side in (axis.xaxis, axis.yaxis):
+            if side.get_scale() == "log":
+                _plain_ticks(side)
     for path in paths:
         figure.savefig(path, dpi=160)
     return paths
