@@ -1,5 +1,6 @@
 """What pages say in words about records is what the records hold."""
 
+import itertools
 import json
 import pathlib
 import statistics
@@ -14,8 +15,8 @@ def page(name):
     return (ROOT / "docs" / name).read_text()
 
 
-def optimizers(figure):
-    record = json.loads((PAPERS / figure / f"{figure}.json").read_text())
+def optimizers(figure, folder=None):
+    record = json.loads((PAPERS / (folder or figure) / f"{figure}.json").read_text())
     return record["problems"]["digits"]["optimizers"]
 
 
@@ -38,6 +39,25 @@ def test_the_share_on_the_digits():
     assert "a memory of 100 steps with a tenth of the fresh gradient ends lowest" in (
         page("inna-in-one-line.md")
     )
+
+
+def test_the_share_with_a_constant_rate_and_with_a_penalty():
+    """Alike without a schedule; with the penalty Nesterov's share, and no lower."""
+    constant, penalty = (
+        optimizers("figure-damping", f"figure-damping-{name}")
+        for name in ("constant", "penalty")
+    )
+    pairs = itertools.permutations(
+        (seeds(entry, "final_train_loss") for entry in constant.values()), 2
+    )
+    assert not any(order(*pair).below for pair in pairs)
+    ours, nesterov = (penalty[x] for x in ("damped_momentum", "nesterov"))
+    for entry, share in ((ours, 0.2), (nesterov, 0.19)):
+        chosen = entry["hyperparameters"]
+        assert (chosen["momentum"], round(chosen["damping"], 3)) == (0.9, share)
+    losses = [seeds(entry, "final_train_loss") for entry in (nesterov, ours)]
+    assert order(*losses).below
+    assert "0.2 beside 0.19; it then ends above" in page("inna-in-one-line.md")
 
 
 def test_beside_what_people_use_on_the_digits():

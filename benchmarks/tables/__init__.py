@@ -33,6 +33,8 @@ TABLES: dict[str, Table] = {
     "compare-digits": papers.compare_digits,
     "convolutions": convolutions.convolutions,
     "damping": dial.damping,
+    "damping-constant": partial(dial.damping, "figure-damping-constant"),
+    "damping-penalty": partial(dial.damping, "figure-damping-penalty"),
     "devices": devices.devices,
     "figures": papers.of_figures,
     "modern": modern.modern,

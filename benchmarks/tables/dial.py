@@ -10,9 +10,9 @@ from .common import PAPERS, layout, provenance
 METRICS = {"training loss": "final_train_loss", "test accuracy": "final_test_accuracy"}
 
 
-def damping() -> str:
+def damping(folder: str = "figure-damping") -> str:
     """What each method's best setting reaches on each problem, and which is lower."""
-    record = json.loads((PAPERS / "figure-damping" / "figure-damping.json").read_text())
+    record = json.loads((PAPERS / folder / "figure-damping.json").read_text())
     columns = (
         "problem | method | trials | chosen: μ, c, effective rate | training loss"
         " | test accuracy"

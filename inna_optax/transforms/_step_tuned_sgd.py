@@ -109,7 +109,8 @@ def step_tuned_sgd(
 
     Args:
       learning_rate: scaling factor of the steps, in [0, inf); a number, or a schedule
-        of k, the number of mini-batches (not of half steps).
+        of k, the number of mini-batches (not of half steps).  Steps reach ``gamma_max``
+        times it, which must be a rate at which SGD trains: start from half of SGD's.
       nu: step factor where the curvature is not positive, in (0, inf).  Beyond
         ``gamma_max`` it acts as ``gamma_max``.
       beta: decay of the average of gradient differences, in [0, 1).  (The thesis

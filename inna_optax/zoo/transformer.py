@@ -83,9 +83,10 @@ class Transformer(nnx.Module):
     the embedding's transpose, which gives the logits (Press and Wolf, 2017).  Inputs of
     attention and perceptron are divided by their root mean square and scaled (Zhang and
     Sennrich, 2019).  Queries and keys are rotated by their positions (Su et al., 2021),
-    so that a text may have any length.  There are no biases and no dropout.  Parameters
-    are :math:`\text{layers} (12 \text{width}^2 + 2 \text{width}) + (\text{vocabulary} +
-    1) \text{width}`: 820,352 with the defaults and bytes for tokens.
+    so that a text may have any length.  There are no biases and no dropout.  Of
+    width :math:`w`, with :math:`l` layers and :math:`v` tokens, it has
+    :math:`l (12 w^2 + 2 w) + (v + 1) w` parameters: 820,352 with the defaults and bytes
+    for tokens.
 
     Weights are drawn from ``kernel_init``, by default LeCun's normal distribution, and
     the embedding from a normal distribution of variance 1 / ``width``; scales are one.
