@@ -16,7 +16,6 @@ some optimizers, and the second TPU; for 16 leaves params in bfloat16.
 """
 
 import argparse
-import json
 import pathlib
 import time
 from typing import Any
@@ -124,21 +123,6 @@ def show(row: dict) -> None:
     )
 
 
-def save(folder: pathlib.Path, rows: list[dict]) -> None:
-    """Puts rows into the record, in the place of those that were measured so before."""
-    import record  # needs the extra `experiments`
-
-    path = folder / "accelerators.json"
-    known = json.loads(path.read_text())["results"] if path.exists() else []
-    merged = {tuple(row[key] for key in KEY): row for row in (*known, *rows)}
-    record.write(
-        folder,
-        "accelerators",
-        {"results": [*merged.values()]},
-        packages=compiling.PACKAGES,
-    )
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
@@ -168,8 +152,7 @@ def main() -> None:
                         size = LAYOUTS[leaves]
                         rows.append(measure(name, chip, leaves, size, dtype))
                         show(rows[-1])
-                if arguments.out:
-                    save(arguments.out, rows)
+                compiling.save(arguments.out, "accelerators", {"results": rows}, KEY)
 
 
 if __name__ == "__main__":

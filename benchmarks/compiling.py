@@ -13,9 +13,12 @@ and JAX_PLATFORMS=cpu, lest JAX looks for the devices themselves.
 """
 
 import functools
+import json
 import math
 import os
+import pathlib
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -133,6 +136,23 @@ def count(text: str) -> Count:
     Raises:
       ValueError: if there is a loop.
     """
+    return _count(*_computations(text))
+
+
+def count_turn(text: str) -> Count:
+    """The same of one turn of the program's loop, the one that moves most.
+
+    Loops inside it count once.
+    """
+    _, computations = _computations(text)
+    bodies = set(re.findall(r"\bbody=%?([\w.\-]+)", text))
+    if not bodies:
+        raise ValueError("there is no loop.")
+    return max(_count(body, computations, loops=True) for body in bodies)
+
+
+def _computations(text: str) -> tuple[str, dict[str, list[str]]]:
+    """The name of the first computation, and the lines of each."""
     computations: dict[str, list[str]] = {}
     entry, lines = "", []
     for line in re.sub(r"/\*.*?\*/", "", text).splitlines():
@@ -141,10 +161,10 @@ def count(text: str) -> Count:
             entry = header[2] if header[1] else entry
         else:
             lines.append(line)
-    return _count(entry, computations)
+    return entry, computations
 
 
-def _count(name: str, computations: dict[str, list[str]]) -> Count:
+def _count(name: str, computations: dict[str, list[str]], loops: bool = False) -> Count:
     types: dict[str, str] = {}
     moved, kernels, conditionals = 0.0, 0.0, 0
     for line in computations[name]:
@@ -154,10 +174,19 @@ def _count(name: str, computations: dict[str, list[str]]) -> Count:
         if operation in FREE:
             continue
         if operation == "while":
-            raise ValueError(f"{result} is a loop: only programs without are counted.")
+            if not loops:
+                raise ValueError(f"{result} is a loop: it has no one count.")
+            (body,) = re.findall(r"\bbody=%?([\w.\-]+)", rest)
+            turn = _count(body, computations, loops)
+            moved += turn.bytes_moved
+            kernels += turn.kernels
+            conditionals += turn.conditionals
+            continue
         if operation == "conditional":
             called = re.findall(r"%([\w.\-]+)", rest.partition("), ")[2])
-            branches = [_count(c, computations) for c in called if c in computations]
+            branches = [
+                _count(c, computations, loops) for c in called if c in computations
+            ]
             moved += sum(b.bytes_moved for b in branches) / len(branches)
             kernels += sum(b.kernels for b in branches) / len(branches)
             conditionals += 1
@@ -194,3 +223,29 @@ def collectives(text: str) -> dict[str, list[int]]:
         number[0] += 1
         number[1] += bytes_of(results, everywhere=True)
     return found
+
+
+def save(
+    folder: pathlib.Path | None,
+    name: str,
+    parts: Mapping[str, Sequence[Mapping[str, Any]]],
+    key: Sequence[str],
+) -> None:
+    """Puts rows into a record, in the place of those that were measured so before.
+
+    Rows are of the same thing where they agree in `key`; one may lack some of it.
+    """
+    if folder is None:
+        return
+    import record  # needs the extra `experiments`
+
+    path = folder / f"{name}.json"
+    known = json.loads(path.read_text()) if path.exists() else {}
+    merged = {}
+    for part, rows in parts.items():
+        found = {
+            json.dumps([row.get(k) for k in key]): row
+            for row in (*known.get(part, ()), *rows)
+        }
+        merged[part] = [*found.values()]
+    record.write(folder, name, merged, packages=PACKAGES)

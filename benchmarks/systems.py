@@ -7,8 +7,11 @@ Compiles for many devices at once: see compiling.py, which says what to install.
 first table is the engine's training step, of INNA on problems of the thesis, on eight
 GPUs and on sixteen TPUs: the collectives of one update, with the bytes of their
 results on a device, and the memory of a device.  The second is one update of 68 billion
-parameters on 512 TPUs, each of which holds its share of every array.  No data are
-read, and no time is measured.  All takes some twenty minutes on 2 CPU cores.
+parameters on 512 TPUs, each of which holds its share of every array.  The third is the
+training step of many runs as one program, which `compare` makes of a grid, on one
+device: the operations and bytes of one update of a run.  No data are read, and no
+time is measured.  All takes some half an hour on 2 CPU cores.  The record keeps the
+rows that a run does not make anew.
 
 Without a GPU XLA knows no workspace of cuDNN's convolutions, and sorts in a way of its
 own, which it says: the permutation at the start of an epoch.
@@ -32,6 +35,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 TRAINING = [("H100", "1x1x8"), ("v5e", "v5e:4x4")]
 PROBLEMS = ["a", "d"]
 SHARDED = ("v5p", "v5p:8x8x8")
+TOGETHER = ("f", ("H100", "v5e"), (1, 3, 15))
 LAYERS = 80
 # The kernels of a transformer's layer of width 8192, with 8 of 64 heads for keys and
 # values: queries, keys, values, output, and three of the gated perceptron.
@@ -57,59 +61,67 @@ def memory_of(compiled: Any) -> dict[str, int]:
     }
 
 
-def training_step(name: str, chip: str, topology: str, model: int) -> dict:
-    """An epoch's loop of the engine, on a mesh with an axis `model` of that size."""
+def setting_of(name: str, sharding: Any, mesh: Mesh | None) -> Any:
+    """A problem's setting with the whole data set, as shapes."""
     # They need the extra `experiments`.
     from inna_optax.data.catalog import SOURCES
     from inna_optax.experiments.catalogue.problems import PROBLEMS, DataFacts
-    from inna_optax.experiments.running.setting import Setting, program_for
-    from inna_optax.training import Arrays, make_mesh, with_shardings
+    from inna_optax.experiments.running.setting import Setting
+    from inna_optax.training import Arrays
 
-    devices = compiling.devices(chip, topology)
-    sizes = {"data": len(devices) // model, "model": model}
-    mesh = make_mesh(sizes, devices)
     problem = PROBLEMS[name]
     source = SOURCES[problem.datasets[0]]
     examples, pixels = source.examples["train"], math.prod(source.image_shape)
-    along_data = NamedSharding(mesh, PartitionSpec("data"))
     data = {
-        key: jax.ShapeDtypeStruct(shape, dtype, sharding=along_data)
+        key: jax.ShapeDtypeStruct(shape, dtype, sharding=sharding)
         for key, shape, dtype in (
             ("images", (examples, pixels), jnp.uint8),
             ("labels", (examples,), jnp.int32),
         )
     }
-    setting = Setting(
+    counts = (examples, source.examples["test"])
+    return Setting(
         problem,
-        DataFacts(
-            source.name,
-            examples,
-            source.examples["test"],
-            source.image_shape,
-            source.classes,
-            maximum=255,
-        ),
+        DataFacts(source.name, *counts, source.image_shape, source.classes, 255),
         Arrays(train=data, test=data),
         problem.batch_size,
         problem.paper.epochs,
-        whole=(examples, source.examples["test"]),
+        whole=counts,
         mesh=mesh,
     )
-    entry = problem.protocol.entry("inna")
-    program = program_for(setting, entry.optimizer, entry.schedule)
-    values = entry.grid[0]
+
+
+def program_and_values(setting: Any) -> tuple[Any, Any]:
+    """The functions of a run of INNA, and its hyperparameters."""
+    from inna_optax.experiments.running.setting import program_for
+
+    entry = setting.problem.protocol.entry("inna")
+    return program_for(setting, entry.optimizer, entry.schedule), entry.grid[0]
+
+
+def training_step(name: str, chip: str, topology: str, model: int) -> dict:
+    """An epoch's loop of the engine, on a mesh with an axis `model` of that size."""
+    from inna_optax.training import make_mesh, with_shardings
+
+    devices = compiling.devices(chip, topology)
+    sizes = {"data": len(devices) // model, "model": model}
+    mesh = make_mesh(sizes, devices)
+    setting = setting_of(name, NamedSharding(mesh, PartitionSpec("data")), mesh)
+    program, values = program_and_values(setting)
+    data, batch_size = setting.arrays.train, setting.batch_size
     run = jax.eval_shape(program.start, np.uint32(0), values)
     train = jax.jit(program.train, donate_argnums=0)
     began = time.monotonic()
+    updates = setting.facts.train_examples // batch_size
     compiled = train.lower(
-        with_shardings(run, mesh), values, data, 0, 0, examples // problem.batch_size
+        with_shardings(run, mesh), values, data, 0, 0, updates
     ).compile()
     return {
         "problem": name,
         "chip": chip,
         "devices": len(devices),
         "mesh": sizes,
-        "batch_size": problem.batch_size,
+        "batch_size": batch_size,
         "params": sum(x.size for x in jax.tree.leaves(run.params)),
         "data_bytes": sum(
             math.prod(x.sharding.shard_shape(x.shape)) * x.dtype.itemsize
@@ -117,6 +129,47 @@ def training_step(name: str, chip: str, topology: str, model: int) -> dict:
         ),
         **memory_of(compiled),
         "collectives": compiling.collectives(compiled.as_text()),
+        "compile_seconds": round(time.monotonic() - began, 1),
+    }
+
+
+def together(name: str, chip: str, runs: int) -> dict:
+    """An epoch's loop of as many runs as one program, on one device."""
+    from inna_optax.training import vectorize
+
+    place = NamedSharding(compiling.one_device(chip), PartitionSpec())
+    setting = setting_of(name, place, None)
+    program, values = program_and_values(setting)
+    seeds: Any = np.uint32(0)
+    if runs > 1:
+        program, seeds = vectorize(program), np.arange(runs, dtype=np.uint32)
+        values = {key: np.full(runs, value) for key, value in values.items()}
+
+    def placed(tree: Any) -> Any:
+        return jax.tree.map(
+            lambda x: jax.ShapeDtypeStruct(np.shape(x), x.dtype, sharding=place), tree
+        )
+
+    values = jax.tree.map(np.float32, values)
+    run = placed(jax.eval_shape(program.start, seeds, values))
+    train = jax.jit(program.train, donate_argnums=0)
+    began = time.monotonic()
+    compiled = train.lower(
+        run, placed(values), setting.arrays.train, np.int32(0), np.int32(0), np.int32(9)
+    ).compile()
+    turn = compiling.count_turn(compiled.as_text())
+    images = setting.arrays.train["images"]  # bytes
+    operations = (compiled.cost_analysis() or {}).get("flops")
+    return {
+        "problem": name,
+        "chip": chip,
+        "runs": runs,
+        # XLA counts them for TPUs only: a GPU's library has its own convolutions.
+        "operations": operations / runs if operations else None,
+        # Without the data set, of which a turn gathers a mini-batch for each run.
+        "bytes": (turn.bytes_moved - images.size) / runs,
+        "kernels": turn.kernels,
+        **memory_of(compiled),
         "compile_seconds": round(time.monotonic() - began, 1),
     }
 
@@ -163,6 +216,18 @@ def sharded_update(name: str, chip: str, topology: str, layers: int) -> dict:
     }
 
 
+def show_together(row: dict) -> None:
+    print(
+        f"{row['runs']:4} runs of {row['problem']} on {row['chip']}: for each"
+        f" {(row['operations'] or 0) / 1e6:,.1f} million operations,"
+        f" {row['bytes'] / 2**20:,.1f} MiB moved, temporaries"
+        f" {row['temporary_bytes'] / 2**20 / row['runs']:,.1f} MiB;"
+        f" {row['kernels']:,.0f} kernels"
+        f"   compiled in {row['compile_seconds']} s",
+        flush=True,
+    )
+
+
 def show(row: dict) -> None:
     what = f"{row['devices']:4} {row['chip']:5}"
     if "problem" in row:
@@ -191,10 +256,16 @@ def main() -> None:
     parser.add_argument(
         "--optimizers", nargs="*", choices=optimizers.SOME, default=optimizers.SOME
     )
+    parser.add_argument("--no-together", action="store_true", help="not the third")
     parser.add_argument("--out", type=pathlib.Path, help="folder for the record")
     arguments = parser.parse_args()
 
-    steps, updates = [], []
+    steps, updates, vectorized = [], [], []
+    name, chips, counts = TOGETHER
+    for chip in () if arguments.no_together else chips:
+        for runs in counts:
+            vectorized.append(together(name, chip, runs))
+            show_together(vectorized[-1])
     for name in arguments.optimizers:
         updates.append(sharded_update(name, *SHARDED, LAYERS))
         show(updates[-1])
@@ -203,14 +274,13 @@ def main() -> None:
             for model in (1, 2):
                 steps.append(training_step(name, chip, topology, model))
                 show(steps[-1])
-    import record  # needs the extra `experiments`
-
-    record.write(
-        arguments.out,
-        "systems",
-        {"training_steps": steps, "sharded_updates": updates},
-        packages=compiling.PACKAGES,
-    )
+    parts = {
+        "training_steps": steps,
+        "sharded_updates": updates,
+        "together": vectorized,
+    }
+    key = ("problem", "optimizer", "chip", "mesh", "runs")
+    compiling.save(arguments.out, "systems", parts, key)
 
 
 if __name__ == "__main__":

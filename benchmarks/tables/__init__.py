@@ -45,6 +45,7 @@ TABLES: dict[str, Table] = {
     "sweep": sweep.sweep,
     "sweep_gpu": sweep.on_gpu,
     "systems_sharded_updates": systems.sharded_updates,
+    "systems_together": systems.together,
     "systems_training_steps": systems.training_steps,
     "table-3.1": papers.table_3_1,
     "training_step": training_step.training_step,

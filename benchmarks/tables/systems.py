@@ -53,7 +53,29 @@ def sharded_updates() -> str:
     return f"{what}\n\n{counted(columns, rows, record)}"
 
 
-def _mib(size: int) -> str:
+def together() -> str:
+    """The training step of many runs as one program."""
+    record = read("systems")
+    columns = (
+        "chip | runs | kernels of one update of all | moved for a run"
+        " | operations for a run | temporaries for a run"
+    )
+    rows = []
+    for row in record["together"]:
+        operations = row["operations"]
+        cells = [
+            row["chip"],
+            f"{row['runs']}",
+            f"{row['kernels']:.0f}",
+            _mib(row["bytes"]),
+            f"{operations / 1e6:,.0f} million" if operations else "-",
+            _mib(row["temporary_bytes"] / row["runs"]),
+        ]
+        rows.append(" | ".join(cells))
+    return counted(columns, rows, record)
+
+
+def _mib(size: float) -> str:
     return f"{size / 2**20:,.1f} MiB"
 
 

@@ -27,27 +27,25 @@ COURSES = {
 
 
 def draw_comparisons(summaries: Sequence[Summary]) -> Any:
-    """One column a problem."""
-    # A single one is wide enough for its notes.
-    width = max(COLUMN_WIDTH * 0.9 * len(summaries), 6.4)
-    figure = style.new_figure(width, 11.5)
-    grid = figure.subplots(3, len(summaries), squeeze=False)
-    for axes, summary in zip(grid.T, summaries, strict=True):
+    """One row a problem."""
+    figure = style.new_figure(2.9 * COLUMN_WIDTH, 0.6 + 4.9 * len(summaries))
+    grid = figure.subplots(len(summaries), 3, squeeze=False)
+    for axes, summary in zip(grid, summaries, strict=True):
         _draw_shares(axes[0], summary, "train_loss")
         _draw_shares(axes[1], summary, "test_accuracy")
         _draw_courses(axes[2], summary)
-        axes[0].set_title(summary["title"], fontsize=10)
-        axes[2].annotate(
+        axes[1].set_title(summary["title"], fontsize=11)
+        axes[1].annotate(
             "\n".join([*outcomes(summary), describe_scale(summary)]),
-            (0.5, -0.22),
+            (0.5, -0.24),
             xycoords="axes fraction",
             ha="center",
             va="top",
-            fontsize=7.5,
+            fontsize=9,
         )
     lines = {
         line.get_label(): line
-        for axis in (*grid[0], *grid[2])
+        for axis in (*grid[:, 0], *grid[:, 2])
         for line in axis.get_lines()
         if not line.get_label().startswith("_")
     }
@@ -55,7 +53,7 @@ def draw_comparisons(summaries: Sequence[Summary]) -> Any:
         list(lines.values()),
         list(lines),
         loc="outside lower center",
-        ncols=min(len(summaries), 3),
+        ncols=4,
         frameon=False,
         fontsize=9,
     )

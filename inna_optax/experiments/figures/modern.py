@@ -18,28 +18,21 @@ NEXT = 2  # how many of the next best trials are shown
 
 
 def draw_comparisons(summaries: Sequence[Summary]) -> Any:
-    """One column a problem: above the test set's metric, below the training loss.
+    """One row a problem: the test set's metric, then the training loss.
 
     A line an optimizer, the best above: its seeds, their mean, and, in grey, what the
     search's next best settings reached on the held-out examples.
     """
     count = max(len(summary["optimizers"]) for summary in summaries)
-    width = COLUMN_WIDTH * max(len(summaries), 1.3)
-    figure = style.new_figure(width, 1.6 + 0.62 * count)
-    grid = figure.subplots(2, len(summaries), squeeze=False)
-    for (above, below), summary in zip(grid.T, summaries, strict=True):
+    height = (1.6 + 0.3 * count) * len(summaries)
+    figure = style.new_figure(2.4 * COLUMN_WIDTH, height)
+    grid = figure.subplots(len(summaries), 2, squeeze=False)
+    for (left, right), summary in zip(grid, summaries, strict=True):
         metric = test_metric(summary)
-        _draw_dots(above, summary, metric)
-        _draw_dots(below, summary, "final_train_data_loss")
-        above.set_title(summary["title"], fontsize=10)
-        below.annotate(
-            describe(summary),
-            (0.5, -0.2),
-            xycoords="axes fraction",
-            ha="center",
-            va="top",
-            fontsize=7.5,
-        )
+        _draw_dots(left, summary, metric)
+        _draw_dots(right, summary, "final_train_data_loss")
+        left.set_title(summary["title"], fontsize=10)
+        right.set_title(describe(summary), fontsize=8)
     return figure
 
 
@@ -103,6 +96,8 @@ def _draw_dots(axis: Any, summary: Summary, metric: str) -> None:
             label.set_color(style.VERMILLION)
     axis.invert_yaxis()
     style.tidy(axis)
+    if sign < 0:
+        _cut(axis, [entry[metric] for entry in entries])
     if metric == "final_train_data_loss":
         axis.set_xscale("log")
         axis.xaxis.set_minor_formatter("")
@@ -110,3 +105,24 @@ def _draw_dots(axis: Any, summary: Summary, metric: str) -> None:
     else:
         unit = f", {summary['objective']}" if sign > 0 else ""
         axis.set_xlabel(f"test {'accuracy' if sign < 0 else 'loss'}{unit}")
+
+
+def _cut(axis: Any, spreads: Sequence[Mapping[str, Any] | None]) -> None:
+    """Leaves out accuracies that are far below the others, and says what they are."""
+    seeds = [spread["by_seed"] if spread else [] for spread in spreads]
+    low, high = np.quantile(np.concatenate(seeds), [0.15, 1.0])
+    edge = low - 0.5 * (high - low) - 0.005
+    axis.set_xlim(edge, high + 0.1 * (high - edge))
+    for y, values in enumerate(seeds):
+        below = sorted(value for value in values if value < edge)
+        if below:
+            axis.plot(edge, y, "<", color=style.VERMILLION, clip_on=False)
+            shown = ", ".join(f"{value:.0%}" for value in below)
+            axis.annotate(
+                f"seeds at {shown}",
+                (edge, y),
+                (8, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=8,
+            )
