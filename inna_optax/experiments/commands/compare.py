@@ -118,8 +118,10 @@ def compare_problems(
                 )
                 for name, setting in settings.items()
             }
+        left_out = [x for x in COMPARISONS[number].problems if x not in summaries]
         for summary in summaries.values():
             summary["changes"] = dict(changes)
+            summary["left_out"] = left_out  # of the figure: its pictures say so
         record = folder / record_name
         result = {"figure": number, "scale": scale, "problems": summaries}
         write_json(record, {**result, **provenance(command)})

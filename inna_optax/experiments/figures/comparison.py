@@ -20,10 +20,10 @@ STYLES: Mapping[str, tuple[str, Any]] = {
     "damped_momentum": (style.VERMILLION, "--"),
     "innaprop": (style.ORANGE, (0, (5, 1, 1, 1, 1, 1))),
     "momentum": (style.BLACK, ":"),
-    "nesterov": (style.BLACK, "-."),
+    "nesterov": (style.BLACK, "--"),
     "adamw": (style.GREEN, "-"),
     "lion": (style.PURPLE, "-"),
-    "muon": (style.BLUE, "--"),
+    "muon": (style.BLUE, (0, (1, 1))),
     "schedule_free_adamw": (style.GREEN, "--"),
 }
 # For several entries of one optimizer, in their order.
@@ -69,7 +69,10 @@ def line_styles(summary: Summary) -> list[tuple[Mapping[str, Any], tuple[str, An
 
 def describe_scale(summary: Summary) -> str:
     """What was run of the published setting, and what the lines are."""
-    return f"{describe_size(summary)}, lines: mean of the seeds, shaded: best to worst"
+    lines = "lines: mean of the seeds, shaded: best to worst"
+    left_out = ", ".join(summary.get("left_out", ()))
+    missing = f"\nof the figure's problems not run: {left_out}" if left_out else ""
+    return f"{describe_size(summary)}, {lines}{missing}"
 
 
 def describe_size(summary: Summary) -> str:

@@ -110,8 +110,8 @@ def _draw_dots(axis: Any, summary: Summary, metric: str) -> None:
 def _cut(axis: Any, spreads: Sequence[Mapping[str, Any] | None]) -> None:
     """Leaves out accuracies that are far below the others, and says what they are."""
     seeds = [spread["by_seed"] if spread else [] for spread in spreads]
-    low, high = np.quantile(np.concatenate(seeds), [0.15, 1.0])
-    edge = low - 0.5 * (high - low) - 0.005
+    low, high = np.quantile(np.concatenate(seeds), [0.25, 1.0])
+    edge = low - (high - low) - 0.005
     axis.set_xlim(edge, high + 0.1 * (high - edge))
     for y, values in enumerate(seeds):
         below = sorted(value for value in values if value < edge)

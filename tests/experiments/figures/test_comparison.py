@@ -63,6 +63,12 @@ def test_the_caption_says_what_was_cut_and_only_that():
     assert "each mini-batch twice" in describe_scale(summary(each_batch_twice=True))
 
 
+def test_problems_of_the_figure_that_were_not_run_are_named():
+    text = describe_scale(summary(left_out=["b", "c"]))
+    assert text.endswith("\nof the figure's problems not run: b, c")
+    assert "not run" not in describe_scale(summary())
+
+
 def test_every_contender_has_a_line_of_its_own():
     assert STYLES.keys() == CONTENDERS.keys()
     assert len(set(map(str, STYLES.values()))) == len(STYLES)
