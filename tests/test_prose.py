@@ -82,6 +82,18 @@ def test_beside_what_people_use_on_the_digits():
     )
 
 
+def test_slower_decays_end_lower_on_lenet():
+    path = PAPERS / "figure-2.4" / "figure-2.4.json"
+    found = json.loads(path.read_text())["problems"]["mnist-lenet"]["optimizers"]
+    losses = [
+        seeds(found[f"inna-power-1-{n}"], "final_train_loss") for n in (2, 4, 8, 16)
+    ]
+    for slower, faster in zip(losses[1:], losses, strict=False):
+        assert order(slower, faster).below
+    assert "by every slower decay, down to $k^{-1/16}$" in page("results.md")
+    assert "each slower decay ended lower" in page("choosing.md")
+
+
 def test_what_the_share_buys_and_costs():
     """The numbers of the bullets are the figure's readings."""
     path = PAPERS / "figures" / "figure-momentum-rates.json"
