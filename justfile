@@ -60,6 +60,10 @@ serve:
 bench *options:
     {{bin}}/python benchmarks/step_cost.py {{options}}
 
+# Compile the updates for GPUs and TPUs, without one, in an environment of its own.
+accelerators:
+    .ci/run accelerators
+
 # Build both archives, check them, and import the wheel from an environment of its own.
 release-check:
     rm -rf dist build/wheel-env

@@ -90,7 +90,11 @@ def test_slower_decays_end_lower_on_lenet():
     ]
     for slower, faster in zip(losses[1:], losses, strict=False):
         assert order(slower, faster).below
+    adam = seeds(found["adam"], "final_train_loss")
+    assert [order(of_inna, adam).below for of_inna in losses[1:]] == [None, True, True]
     assert "by every slower decay, down to $k^{-1/16}$" in page("results.md")
+    sentence = "With $k^{-1/8}$ and $k^{-1/16}$ it also ends below Adam in training"
+    assert sentence in page("results.md")
     assert "each slower decay ended lower" in page("choosing.md")
 
 
