@@ -15,9 +15,9 @@ def page(name):
     return (ROOT / "docs" / name).read_text()
 
 
-def optimizers(figure, folder=None):
+def optimizers(figure, folder=None, problem="digits"):
     record = json.loads((PAPERS / (folder or figure) / f"{figure}.json").read_text())
-    return record["problems"]["digits"]["optimizers"]
+    return record["problems"][problem]["optimizers"]
 
 
 def seeds(entry, metric, sign=1):
@@ -82,9 +82,20 @@ def test_beside_what_people_use_on_the_digits():
     )
 
 
+def test_a_smaller_alpha_ends_lower_on_lenet():
+    found = optimizers("figure-2.2", problem="mnist-lenet")
+    lowest, *others = (seeds(x, "final_train_loss") for x in found.values())
+    first, *rest = (x["hyperparameters"] for x in found.values())
+    assert (first["alpha"], first["beta"]) == (0.1, 0.1)
+    for entry, losses in zip(rest, others, strict=True):
+        assert entry["learning_rate"] == first["learning_rate"]
+        assert entry["alpha"] == 5 * first["alpha"]
+        assert order(lowest, losses).below
+    assert "the first, $(0.1, 0.1)$, ends lowest" in page("results.md")
+
+
 def test_slower_decays_end_lower_on_lenet():
-    path = PAPERS / "figure-2.4" / "figure-2.4.json"
-    found = json.loads(path.read_text())["problems"]["mnist-lenet"]["optimizers"]
+    found = optimizers("figure-2.4", problem="mnist-lenet")
     losses = [
         seeds(found[f"inna-power-1-{n}"], "final_train_loss") for n in (2, 4, 8, 16)
     ]

@@ -70,9 +70,13 @@ def line_styles(summary: Summary) -> list[tuple[Mapping[str, Any], tuple[str, An
 def describe_scale(summary: Summary) -> str:
     """What was run of the published setting, and what the lines are."""
     lines = "lines: mean of the seeds, shaded: best to worst"
-    left_out = ", ".join(summary.get("left_out", ()))
-    missing = f"\nof the figure's problems not run: {left_out}" if left_out else ""
-    return f"{describe_size(summary)}, {lines}{missing}"
+    return f"{describe_size(summary)}, {lines}{describe_left_out(summary)}"
+
+
+def describe_left_out(summary: Summary) -> str:
+    """A line with the problems of the figure that were not run; nothing if all were."""
+    names = ", ".join(summary.get("left_out", ()))
+    return f"\nof the figure's problems not run: {names}" if names else ""
 
 
 def describe_size(summary: Summary) -> str:

@@ -9,6 +9,7 @@ from inna_optax.experiments.figures import style
 from inna_optax.experiments.figures.comparison import (
     COLUMN_WIDTH,
     Summary,
+    describe_left_out,
     describe_size,
 )
 
@@ -73,6 +74,7 @@ def describe(summary: Summary) -> str:
     return (
         f"{describe_size(summary)}\n{trials} trials of each, judged on {held_out}\n"
         "dots: seeds of the best; grey: the next two trials"
+        f"{describe_left_out(summary)}"
     )
 
 
