@@ -218,7 +218,6 @@ plot . --outt x
 evaluate
 evaluate nowhere
 evaluate .
-evaluate=
 evaluate . --data-dir=
 evaluate . --out x
 export

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from inna_optax.experiments.errors import ArgumentError
+from inna_optax.experiments.errors import UserError
 from inna_optax.experiments.running.stored import StoredRun, read_run
 from inna_optax.experiments.running.terminal import Console
 from inna_optax.training import Run
@@ -21,18 +21,15 @@ def export(folder: pathlib.Path, file: pathlib.Path) -> None:
     average.
 
     Raises:
-      ArgumentError: if the file is there, cannot be written, or has another ending than
-        those of SUFFIXES.
-      UserError: if the folder holds no run.
+      UserError: if the file is there, its folder is not, its ending is not one of
+        SUFFIXES, or the other folder holds no run.
     """
     if file.suffix not in SUFFIXES:
-        raise ArgumentError(
-            "FILE", f"must end in {' or '.join(SUFFIXES)}, got {str(file)!r}"
-        )
+        raise UserError(f"FILE must end in {' or '.join(SUFFIXES)}, got {str(file)!r}")
     if file.exists():
-        raise ArgumentError("FILE", f"{file} is there already: name another file")
+        raise UserError(f"{file} is there already: name another file")
     if not file.parent.is_dir():
-        raise ArgumentError("FILE", f"{file}: there is no folder {file.parent}")
+        raise UserError(f"{file} cannot be written: there is no folder {file.parent}")
     stored = read_run(folder)
     run, updates = stored.last_state(stored.without_data())
     arrays = named_arrays(stored, run)
