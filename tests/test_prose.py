@@ -82,6 +82,25 @@ def test_beside_what_people_use_on_the_digits():
     )
 
 
+def test_lenet_with_batch_normalization_on_all_of_cifar10():
+    summary = json.loads((PAPERS / "compare-f" / "summary.json").read_text())
+    found = summary["optimizers"]
+    losses = {name: entry["final_train_loss"] for name, entry in found.items()}
+    accuracies = {name: entry["final_test_accuracy"] for name, entry in found.items()}
+    inna, ours = losses.pop("inna"), accuracies.pop("step_tuned_sgd")
+    assert inna["worst"] < min(loss["best"] for loss in losses.values())
+    assert ours["worst"] > max(accuracy["best"] for accuracy in accuracies.values())
+    means = [entry["final_test_accuracy"]["mean"] for entry in found.values()]
+    inna, ours, sgd, adam, rmsprop = (f"{100 * mean:.1f}" for mean in means)
+    sentence = (
+        f"{ours}% in the mean, INNA {inna}%, SGD {sgd}%, Adam {adam}%, RMSprop"
+        f" {rmsprop}%, each of its three seeds above all seeds of the others"
+    )
+    assert sentence in page("choosing.md")
+    rounded = f"65% beside SGD's {means[2]:.0%} and Adam's {means[3]:.0%}"
+    assert rounded in (ROOT / "README.md").read_text()
+
+
 def test_a_smaller_alpha_ends_lower_on_lenet():
     found = optimizers("figure-2.2", problem="mnist-lenet")
     lowest, *others = (seeds(x, "final_train_loss") for x in found.values())
