@@ -14,6 +14,7 @@ from inna_optax.experiments.errors import UserError
 from inna_optax.experiments.running.examples import facts_of
 from inna_optax.experiments.running.records import read_record
 from inna_optax.experiments.running.setting import Setting, open_setting, program_for
+from inna_optax.experiments.running.unit import quiet_threads
 from inna_optax.training import (
     Arrays,
     Checkpoints,
@@ -86,6 +87,7 @@ class StoredRun(NamedTuple):
         Raises:
           UserError: if there is no checkpoint that can be read.
         """
+        quiet_threads()  # of what orbax says of checkpoints that it can read
         checkpoints = Checkpoints(self.folder / CHECKPOINTS)
         updates = checkpoints.latest()
         if updates is None:

@@ -67,7 +67,7 @@ def train_unit(
       CheckpointError: if a checkpoint cannot be read or written.
       Stopped: if a stop was requested; the next call continues from there.
     """
-    _quiet_threads()
+    quiet_threads()
     resume, history = _restored(unit, checkpoints)
     if resume is not None:
         yield Progress(resume.run, resume.gradient_evaluations, np.nan, []), history
@@ -101,7 +101,7 @@ def train_unit(
 
 
 @functools.cache
-def _quiet_threads() -> None:
+def quiet_threads() -> None:
     """Keeps what the checkpoints' threads print, with their stacks, from the user.
 
     An error of theirs is raised, too, and reported in one line.  After a write that

@@ -12,6 +12,7 @@ from safetensors.numpy import load_file
 from inna_optax import data
 from inna_optax.zoo import MLP
 from tests.experiments.shell import call, results_of, strict_json
+from tests.experiments.shell import run as run_command
 
 
 def trained(folder, *options, optimizer="inna"):
@@ -68,12 +69,22 @@ def test_evaluate_finds_what_training_measured(run):
     assert "after 3 epochs" in done.stdout
 
 
-def test_evaluate_after_a_stop_says_where(tmp_path, monkeypatch):
+def test_evaluate_tells_the_examples_of_the_run(tmp_path, monkeypatch):
     folder = tmp_path / "run"
     trained(folder, "--train-examples", 320)
     monkeypatch.chdir(tmp_path)
     done = call("evaluate", "run")
     assert "320 examples" in done.stdout
+
+
+def test_a_run_on_many_devices_is_evaluated_on_one(tmp_path):
+    folder = tmp_path / "run"
+    record = trained(folder, "--mesh", "data=2,model=2")
+    done = run_command("evaluate", folder)  # where there is one device
+    assert done.returncode == 0, done.stderr
+    assert "WARNING" not in done.stderr
+    loss = float(cells(done.stdout)["loss"][0])
+    assert loss == pytest.approx(record["final"]["train_loss"], rel=1e-4)
 
 
 @pytest.mark.parametrize("ending", [".npz", ".safetensors"])
