@@ -511,3 +511,13 @@ def test_a_problem_has_its_longest_record(tmp_path):
     assert load(tmp_path, "f")["optimizers"]["sgd"]["final_train_loss"]["mean"] == 1
     assert load(tmp_path, "e")["optimizers"]["sgd"]["final_train_loss"]["mean"] == 2
     assert load(tmp_path, "2.2") is None
+
+
+def test_three_seeds_follow_from_the_best_the_worst_and_the_mean():
+    values = [0.1, 0.25, 0.4]
+    kept = {"best": 0.1, "worst": 0.4, "mean": sum(values) / 3}
+    entry = {"final_train_loss": kept, "diverged": 0}
+    record = {"seeds": [0, 1, 2], "optimizers": {"inna": entry}}
+    assert sorted(seeds_of(record, "inna")) == pytest.approx(values)
+    of_five = {**record, "seeds": list(range(5))}
+    assert seeds_of(of_five, "inna") == [0.1, 0.4]

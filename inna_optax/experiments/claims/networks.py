@@ -20,12 +20,17 @@ ACCURACY = "final_test_accuracy"
 def seeds_of(summary: Record, name: str, metric: str = LOSS) -> list[float]:
     """A final value of each seed of an entry.
 
-    Records of an older format keep the best and the worst only.  A seed that diverged
-    has an infinite loss and no accuracy.
+    Records of an older format keep the best, the worst and the mean: of three seeds all
+    follow from them, of more these two stand for all.  A seed that diverged has an
+    infinite loss and no accuracy.
     """
     entry = summary["optimizers"][name]
     spread = entry[metric] or {"by_seed": []}
-    values = list(spread.get("by_seed") or (spread["best"], spread["worst"]))
+    values = spread.get("by_seed")
+    if values is None:
+        values = [spread["best"], spread["worst"]]
+        if len(summary["seeds"]) - entry["diverged"] == 3:
+            values.append(3 * spread["mean"] - sum(values))
     worst = 0.0 if metric == ACCURACY else math.inf
     return [*values, *[worst] * entry.get("diverged", 0)]
 
