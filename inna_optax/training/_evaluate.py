@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from inna_optax._checks import shown
 from inna_optax.training._pace import Pace
 from inna_optax.training.arguments import check_type
 from inna_optax.training.program import Program, Run, count_examples
@@ -56,10 +57,39 @@ def evaluate(program: Program, run: Run, examples: Any) -> dict[str, Any]:
       program.
 
     Raises:
-      TypeError: if ``program`` or ``run`` is not of its type.
+      TypeError: if ``program`` or ``run`` is not of its type, or ``examples`` holds
+        something else than such arrays.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> import optax
+      >>> from inna_optax.training import Task, evaluate, make_program
+      >>> def squares(params, batch):
+      ...     return {"loss": (params - batch) ** 2}
+      >>> task = Task(
+      ...     init=lambda key: (jnp.zeros(()), ()),
+      ...     loss=lambda params, state, batch, key: (
+      ...         jnp.mean(squares(params, batch)["loss"]), state
+      ...     ),
+      ...     metrics=lambda params, state, batch: squares(params, batch),
+      ...     penalty=lambda params: 0.5,
+      ... )
+      >>> program = make_program(
+      ...     task, lambda h: optax.sgd(0.1), examples=4, batch_size=2
+      ... )
+      >>> run = program.start(0, {})
+      >>> means = evaluate(program, run, jnp.array([1.0, 2.0, 3.0, 4.0]))
+      >>> {name: float(mean) for name, mean in sorted(means.items())}
+      {'data_loss': 7.5, 'loss': 8.0}
     """
     check_type("program", program, Program)
     check_type("run", run, Run)
+    leaves = jax.tree.leaves(examples)
+    if not leaves or any(np.ndim(leaf) < 1 for leaf in leaves):
+        raise TypeError(
+            "examples must be a pytree of arrays of shape (examples, ...), got"
+            f" {shown(examples)}."
+        )
     parts = evaluator(program)(run, examples)
     while True:
         try:

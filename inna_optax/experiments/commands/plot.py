@@ -2,7 +2,7 @@
 
 import json
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from inna_optax.experiments.catalogue.figures import COMPARISONS, FIGURES
@@ -50,7 +50,7 @@ def _pictures_of(folder: pathlib.Path) -> dict[str, Any]:
         summary = _read(folder / SUMMARY)
         name = f"comparison-{summary['problem']}"
         drawn = {name: draw_comparisons([summary])}
-        if all("search_seeds" in entry for entry in summary["optimizers"].values()):
+        if _has_a_search(summary):
             drawn[f"{name}-sensitivity"] = draw_sensitivity([summary])
         return drawn
     drawn = {}
@@ -61,13 +61,21 @@ def _pictures_of(folder: pathlib.Path) -> dict[str, Any]:
             drawn[path.stem] = FIGURES[number].load().draw(record)
         elif number in COMPARISONS:
             draw = COMPARISONS[number].load().draw_comparisons
-            drawn[path.stem] = draw(list(record["problems"].values()))
+            summaries = list(record["problems"].values())
+            drawn[path.stem] = draw(summaries)
+            if all(map(_has_a_search, summaries)):
+                drawn[f"{path.stem}-sensitivity"] = draw_sensitivity(summaries)
     if not drawn:
         raise UserError(
             f"{folder} holds no record that can be drawn: {RECORD}, {SUMMARY} or"
             " figure-NUMBER.json"
         )
     return drawn
+
+
+def _has_a_search(summary: Mapping[str, Any]) -> bool:
+    """Whether the search is recorded by seed, as it is since format 1."""
+    return all("search_seeds" in entry for entry in summary["optimizers"].values())
 
 
 def _read(path: pathlib.Path) -> dict[str, Any]:
