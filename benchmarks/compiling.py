@@ -102,6 +102,7 @@ def one_device(chip: str) -> Mesh:
 ARRAY = re.compile(r"\b[a-z]+(\d*)(?:e\w+)?\[([\d,]*)\](\{[^}]*\})?")
 COMPUTATION = re.compile(r"^(ENTRY )?%?([\w.\-]+) .*\{$")
 INSTRUCTION = re.compile(r"\s*(?:ROOT )?%?([\w.\-]+) = (\(.*?\)|\S+) ([\w\-]+)\((.*)$")
+BODY = re.compile(r"\bbody=%?([\w.\-]+)")  # of a loop
 # They move nothing.
 FREE = {"parameter", "tuple", "get-tuple-element", "bitcast", "constant"}
 
@@ -145,7 +146,7 @@ def count_turn(text: str) -> Count:
     Loops inside it count once.
     """
     _, computations = _computations(text)
-    bodies = set(re.findall(r"\bbody=%?([\w.\-]+)", text))
+    bodies = set(BODY.findall(text))
     if not bodies:
         raise ValueError("there is no loop.")
     return max(_count(body, computations, loops=True) for body in bodies)
@@ -176,7 +177,7 @@ def _count(name: str, computations: dict[str, list[str]], loops: bool = False) -
         if operation == "while":
             if not loops:
                 raise ValueError(f"{result} is a loop: it has no one count.")
-            (body,) = re.findall(r"\bbody=%?([\w.\-]+)", rest)
+            (body,) = BODY.findall(rest)
             turn = _count(body, computations, loops)
             moved += turn.bytes_moved
             kernels += turn.kernels

@@ -65,7 +65,8 @@ def setting_of(name: str, sharding: Any, mesh: Mesh | None) -> Any:
     """A problem's setting with the whole data set, as shapes."""
     # They need the extra `experiments`.
     from inna_optax.data.catalog import SOURCES
-    from inna_optax.experiments.catalogue.problems import PROBLEMS, DataFacts
+    from inna_optax.experiments.catalogue.problems import PROBLEMS
+    from inna_optax.experiments.running.examples import facts_of
     from inna_optax.experiments.running.setting import Setting
     from inna_optax.training import Arrays
 
@@ -82,7 +83,7 @@ def setting_of(name: str, sharding: Any, mesh: Mesh | None) -> Any:
     counts = (examples, source.examples["test"])
     return Setting(
         problem,
-        DataFacts(source.name, *counts, source.image_shape, source.classes, 255),
+        facts_of(problem, source.name, *counts),
         Arrays(train=data, test=data),
         problem.batch_size,
         problem.paper.epochs,

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 
 import matplotlib.image
 import numpy as np
@@ -11,7 +12,9 @@ from inna_optax.training.checkpoints import FORMAT
 from tests.experiments.shell import call
 
 RESULTS = pathlib.Path(__file__).parents[1] / "benchmarks" / "results"
-RECORDS = sorted(RESULTS.rglob("*.json"))
+# Beside them may lie what git ignores: the runs that a summary sums up.
+RUNS = {"runs", "search", "unfinished"}
+RECORDS = sorted(x for x in RESULTS.rglob("*.json") if not RUNS & {*x.parts})
 FOLDERS = sorted({path.parent for path in (RESULTS / "papers").rglob("*.png")})
 # Of 255, over all pixels and colours: letters move with Matplotlib's version, curves
 # do not.
@@ -27,6 +30,8 @@ def test_a_record_says_how_it_was_made(path):
     record = json.loads(path.read_text())
     assert {"command", "date", "machine", "versions"} <= record.keys()
     assert {"jax", "inna-optax"} <= record["versions"].keys()
+    # To be typed in a clone of the repository, wherever that is.
+    assert not re.search(r"--out[ =]/", record["command"])
     # Networks that were trained: of this format, with its keys and masks.
     networks = record.get("problems", {}).values()
     for summary in [record] if "optimizers" in record else networks:

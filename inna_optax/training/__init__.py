@@ -1,12 +1,12 @@
 """One experiment's engine: any optax transformation, any task, no trainer class."""
 
-from inna_optax.training._evaluate import evaluate
 from inna_optax.training._fit import Progress, Resume, fit
 from inna_optax.training.checkpoints import (
     CheckpointError,
     Checkpoints,
     UnreadableCheckpointError,
 )
+from inna_optax.training.evaluation import evaluate
 from inna_optax.training.mesh import (
     array_shardings,
     make_mesh,

@@ -8,9 +8,9 @@ import jax
 import numpy as np
 
 from inna_optax._checks import as_count
-from inna_optax.training._evaluate import Means, evaluator
-from inna_optax.training._pace import Pace
 from inna_optax.training.arguments import as_seeds, check_type
+from inna_optax.training.evaluation import evaluator
+from inna_optax.training.pace import Pace
 from inna_optax.training.program import Arrays, Hyperparameters, Program, Run
 
 Row = dict[str, Any]
@@ -110,22 +110,16 @@ def _parts(
     began, training = time.monotonic(), Pace()
     loss: Any = np.nan
 
-    def shown(parts: Means, progress: Progress) -> Generator[Progress, None, Row]:
-        """The means of an evaluation; yields `progress` after each of its parts."""
-        while True:
-            try:
-                next(parts)
-            except StopIteration as end:
-                means: Row = end.value
-                return means
-            yield progress
-
     def measure(run: Run, epoch: int, progress: Progress) -> RowInParts:
-        """The row of `run`."""
+        """The row of `run`; yields `progress` after each part of an evaluation."""
+
+        def after(size: int) -> Progress:
+            return progress
+
         row: Row = {"epoch": epoch, "gradient_evaluations": epoch * per_epoch}
-        train_means = yield from shown(means_over(run, data.train), progress)
+        train_means = yield from means_over(run, data.train, after)
         row |= {f"train_{name}": train_means[name] for name in ("loss", "data_loss")}
-        test_means = yield from shown(means_over(run, data.test), progress)
+        test_means = yield from means_over(run, data.test, after)
         row |= {f"test_{name}": value for name, value in test_means.items()}
         return {**row, "seconds": before + time.monotonic() - began}
 

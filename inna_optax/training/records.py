@@ -1,12 +1,13 @@
 """Records: JSON and CSV files that are either whole or not there."""
 
+import contextlib
 import csv
 import io
 import json
 import math
 import os
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from inna_optax.training.arguments import as_path, check_type
@@ -39,23 +40,28 @@ def first_difference(
     return None
 
 
-def _write(path: pathlib.Path, text: str) -> None:
-    """Writes beside `path` and renames: a kill leaves the old file or the new.
+@contextlib.contextmanager
+def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """A file beside `path` to write, which is then renamed: old or new after a kill.
 
     And a part of the new one at worst, where the next attempt writes again.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     try:
-        with partial.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+        yield partial
         partial.replace(path)
     except OSError as error:  # which does not always name the file
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _write(path: pathlib.Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as partial, partial.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def write_json(path: str | os.PathLike[str], record: Mapping[str, Any]) -> None:

@@ -2,12 +2,14 @@
 
 import json
 import math
+import pathlib
 
 import pytest
 
 from inna_optax.experiments.claims import (
     OF_FIGURES,
     OF_NETWORKS,
+    judged_by,
     table_of_figures,
     table_of_networks,
 )
@@ -15,6 +17,7 @@ from inna_optax.experiments.claims.claim import judged, load
 from inna_optax.experiments.claims.networks import seeds_of
 from inna_optax.experiments.claims.order import Order, order
 
+PAPERS = pathlib.Path(__file__).parents[2] / "benchmarks" / "results" / "papers"
 CLAIMS = {f"{claim.source}: {claim.claim}": claim for claim in OF_NETWORKS + OF_FIGURES}
 TUNINGS = ("tuned_per_draw", "held_out")
 
@@ -511,6 +514,25 @@ def test_a_problem_has_its_longest_record(tmp_path):
     assert load(tmp_path, "f")["optimizers"]["sgd"]["final_train_loss"]["mean"] == 1
     assert load(tmp_path, "e")["optimizers"]["sgd"]["final_train_loss"]["mean"] == 2
     assert load(tmp_path, "2.2") is None
+
+
+def test_a_figures_file_tests_the_claims_about_it():
+    decays = {"problems": {"mnist-lenet": powers(0.5, adam=[0.1, 0.2])}}
+    verdicts = {claim: word for claim, _, word in judged_by("figure-2.4.json", decays)}
+    assert verdicts == {
+        "INNA with steps k^(-1/4) trains faster than with k^(-1/2)": "agrees",
+        "k^(-1/16) decays too slowly": "agrees",
+        "INNA with steps k^(-1/4) outperforms Adam": "disagrees",
+    }
+    of_d = {"problems": {"d": summary(sgd=2.0, step_tuned_sgd=1.0, adam=1.0, inna=1.0)}}
+    claims = {claim for claim, _, _ in judged_by("figure-4.6.json", of_d)}
+    assert not claims  # it is not where d is kept
+    claims = {claim for claim, _, _ in judged_by("figure-4.5.json", of_d)}
+    assert not claims  # which needs the same with one step on a mini-batch
+    of_valley = json.loads((PAPERS / "figures" / "figure-2.1.json").read_text())
+    (first, *_) = judged_by("figure-2.1.json", of_valley)
+    assert first[0].startswith("(a) oscillates")
+    assert judged_by("figure-9.9.json", {}) == []
 
 
 def test_three_seeds_follow_from_the_best_the_worst_and_the_mean():

@@ -77,6 +77,6 @@ def test_convolutions_in_another_process(runs):
 def test_in_one_process_of_eight_devices_in_any_parts(
     runs, tmp_path, monkeypatch, part
 ):
-    monkeypatch.setattr("inna_optax.training._pace.PART_SECONDS", part)
+    monkeypatch.setattr("inna_optax.training.pace.PART_SECONDS", part)
     assert command_line.main([*DIGITS, "--out", str(tmp_path / "run")]) == 0
     assert_same_run(runs / "plain" / "digits", tmp_path / "run")

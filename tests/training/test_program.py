@@ -175,7 +175,7 @@ def copy(run):
 def test_going_on_from_anywhere_gives_the_same_bits(data, monkeypatch):
     """From the middle of an epoch, and from its end with or without its row."""
     # So short that each part is one update, on every machine.
-    monkeypatch.setattr("inna_optax.training._pace.PART_SECONDS", 0.0)
+    monkeypatch.setattr("inna_optax.training.pace.PART_SECONDS", 0.0)
     functions = program(batch_size=2)  # 5 updates an epoch
     rate = {"learning_rate": 1e-5}
     whole, stops = [], []

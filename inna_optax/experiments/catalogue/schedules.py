@@ -76,6 +76,7 @@ PAPER = "paper"  # the protocol's own
 NAMED: Mapping[str, Schedule | None] = types.MappingProxyType(
     {"constant": None, "cosine": Cosine(warmup=0.05)}
 )
+SCHEDULES = (PAPER, *NAMED)
 
 
 def schedule_from(record: Mapping[str, Any] | None) -> Schedule | None:

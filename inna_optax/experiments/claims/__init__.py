@@ -41,9 +41,12 @@ def table_of_networks(folder: pathlib.Path) -> str:
     return "\n".join([*lines, *run])
 
 
-def judged_by(number: str, record: Record) -> list[tuple[str, str, str]]:
-    """The claims that one figure or table tests: claim, what was measured, verdict."""
-    records = records_of(number, record)
+def judged_by(file: str, record: Record) -> list[tuple[str, str, str]]:
+    """The claims that a figure's or table's file of that name tests.
+
+    Each with what was measured and the verdict.
+    """
+    records = records_of(file, record)
     found = []
     for claim in (*OF_NETWORKS, *OF_FIGURES):
         measured, verdict = judged(claim, records)

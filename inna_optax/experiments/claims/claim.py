@@ -63,12 +63,17 @@ def load(folder: pathlib.Path, name: str) -> Record | None:
         if not path.exists():
             continue
         record = json.loads(path.read_text(encoding="utf-8"))
-        if "problems" not in record:
-            return record
-        for problem in PROBLEMS.get(name, (name,)):
-            if problem in record["problems"]:
-                return record["problems"][problem]
+        if (found := _part_of(record, name)) is not None:
+            return found
     return None
+
+
+def _part_of(record: Record, name: str) -> Record | None:
+    """What a file holds of the record of that name, None if nothing."""
+    if "problems" not in record:
+        return record
+    found = (record["problems"].get(x) for x in PROBLEMS.get(name, (name,)))
+    return next((summary for summary in found if summary is not None), None)
 
 
 def load_all(folder: pathlib.Path, claims: Iterable[Claim]) -> dict[str, Record]:
@@ -88,19 +93,15 @@ def judged(claim: Claim, records: Mapping[str, Record]) -> Verdict:
     return "-", NOT_TESTED
 
 
-def records_of(number: str, record: Record) -> dict[str, Record]:
-    """The records that claims ask for, by name, of one figure or table."""
-    if "problems" not in record:
-        return {number: record}
-    found = record["problems"]
-    if number in PROBLEMS:
-        problems = [name for name in PROBLEMS[number] if name in found]
-        return {number: found[problems[0]]} if problems else {}
-    prefixed = any(f"{number} ({name})" in PLACES for name in found)
-    return {
-        f"{number} ({name})" if prefixed else name: summary
-        for name, summary in found.items()
-    }
+def records_of(file: str, record: Record) -> dict[str, Record]:
+    """The records that one file holds, by name; `file` is called as in PLACES."""
+    names = (
+        name
+        for name, places in PLACES.items()
+        if any(place.endswith(f"/{file}") for place in places)
+    )
+    found = {name: _part_of(record, name) for name in names}
+    return {name: part for name, part in found.items() if part is not None}
 
 
 def verdict(holds: bool | None) -> str:

@@ -26,13 +26,14 @@ def seeds_of(summary: Record, name: str, metric: str = LOSS) -> list[float]:
     """
     entry = summary["optimizers"][name]
     spread = entry[metric] or {"by_seed": []}
+    diverged = entry.get("diverged", 0)
     values = spread.get("by_seed")
     if values is None:
         values = [spread["best"], spread["worst"]]
-        if len(summary["seeds"]) - entry["diverged"] == 3:
+        if len(summary["seeds"]) - diverged == 3:
             values.append(3 * spread["mean"] - sum(values))
     worst = 0.0 if metric == ACCURACY else math.inf
-    return [*values, *[worst] * entry.get("diverged", 0)]
+    return [*values, *[worst] * diverged]
 
 
 def mean(summary: Record, name: str, metric: str = LOSS) -> float:

@@ -23,7 +23,7 @@ from inna_optax.experiments.catalogue.contenders import (
 )
 from inna_optax.experiments.catalogue.figures import COMPARISONS, FIGURES, TABLES
 from inna_optax.experiments.catalogue.problems import PROBLEMS, TEXT, Problem, Scale
-from inna_optax.experiments.catalogue.schedules import NAMED, PAPER, Decay
+from inna_optax.experiments.catalogue.schedules import NAMED, PAPER, SCHEDULES, Decay
 from inna_optax.experiments.commands.changes import (
     change_entries,
     change_problem,
@@ -32,6 +32,8 @@ from inna_optax.experiments.commands.changes import (
 from inna_optax.experiments.commands.parser import (
     CHANGES,
     COMMANDS,
+    SCALES,
+    SHELLS,
     flag_of,
     listed,
     make_parser,
@@ -42,7 +44,6 @@ from inna_optax.experiments.running.terminal import any_output
 from inna_optax.experiments.running.unit import default_evaluate_every
 from inna_optax.training import CheckpointError, make_mesh
 
-SCALES = ("desk", "paper")
 SIGNALLED = 128  # plus its number: the shell's status of a program that a signal ended
 
 
@@ -127,7 +128,7 @@ def _changes(arguments: argparse.Namespace) -> dict[str, Any]:
     changes = {name: getattr(arguments, name) for name in (*CHANGES, "schedule")}
     changes = {name: value for name, value in changes.items() if value is not None}
     if "schedule" in changes:
-        _pick("--schedule", changes["schedule"], {PAPER: None, **NAMED})
+        _pick("--schedule", changes["schedule"], dict.fromkeys(SCHEDULES))
     if changes.get("schedule") == PAPER:
         del changes["schedule"]
     try:
@@ -179,8 +180,9 @@ def _train(arguments: argparse.Namespace) -> int:
     optimizer = _pick("optimizer", arguments.optimizer, CONTENDERS)
     hyperparameters = _hyperparameters(optimizer, arguments)
     schedule = problem.protocol.schedule_of(optimizer)
-    if arguments.schedule not in (None, PAPER):
-        schedule = _pick("--schedule", arguments.schedule, {PAPER: None, **NAMED})
+    if arguments.schedule is not None:
+        _pick("--schedule", arguments.schedule, dict.fromkeys(SCHEDULES))
+        schedule = NAMED.get(arguments.schedule, schedule)
     from inna_optax.experiments.commands.train import train
     from inna_optax.experiments.running.records import RunRecord
     from inna_optax.experiments.running.stored import RECORD
@@ -332,7 +334,7 @@ def _run(arguments: argparse.Namespace, argv: Sequence[str]) -> int:
         case "completion":
             from inna_optax.experiments.commands import completion
 
-            _pick("shell", arguments.shell, dict.fromkeys(completion.SHELLS))
+            _pick("shell", arguments.shell, dict.fromkeys(SHELLS))
             print(completion.script(make_parser(), arguments.shell))
             return 0
         case _:

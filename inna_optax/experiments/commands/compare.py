@@ -133,7 +133,7 @@ def compare_problems(
     console = Console()
     for summary in written["problems"].values():
         console.print(summary_table(summary))
-    print_claims(console, number, written)
+    print_claims(console, record_name, written)
     for path in (*paths, record):
         console.print(str(path), soft_wrap=True)
 

@@ -9,17 +9,17 @@ import shtab
 from inna_optax.experiments.catalogue.contenders import CONTENDERS
 from inna_optax.experiments.catalogue.figures import COMPARISONS, FIGURES, TABLES
 from inna_optax.experiments.catalogue.problems import DATASETS, PROBLEMS
-from inna_optax.experiments.catalogue.schedules import NAMED, PAPER
+from inna_optax.experiments.catalogue.schedules import SCHEDULES
+from inna_optax.experiments.commands.parser import SCALES, SHELLS
 
-SHELLS = ("bash", "zsh", "fish", "tcsh")
 FOLDERS = ("folder", "folders", "out", "data_dir")
 # By a command's argument; by the command where that matters.
 NAMES: Mapping[str, Iterable[str]] = {
     "problem": PROBLEMS,
     "optimizer": CONTENDERS,
-    "schedule": (PAPER, *NAMED),
+    "schedule": SCHEDULES,
     "dataset": DATASETS,
-    "scale": ("desk", "paper"),
+    "scale": SCALES,
     "shell": SHELLS,
     "figure number": (*FIGURES, *COMPARISONS),
     "table number": TABLES,

@@ -5,10 +5,9 @@ import pathlib
 from rich.table import Table
 
 from inna_optax.experiments.running.progress import progress_bar
-from inna_optax.experiments.running.setting import program_for
 from inna_optax.experiments.running.stored import read_run
 from inna_optax.experiments.running.terminal import Console
-from inna_optax.training._evaluate import evaluator
+from inna_optax.training.evaluation import evaluator, finish
 
 
 def evaluate(folder: pathlib.Path, data_dir: pathlib.Path | None) -> None:
@@ -19,23 +18,16 @@ def evaluate(folder: pathlib.Path, data_dir: pathlib.Path | None) -> None:
     """
     stored = read_run(folder)
     setting = stored.with_data(data_dir)
-    run, updates = stored.last_state(setting)
-    program = program_for(setting, stored.contender, stored.schedule)
+    program = stored.program(setting)
+    run, updates = stored.last_state(program)
     means_over = evaluator(program)
     title = f"{setting.problem.name}: {stored.contender.label}"
     counts = setting.facts.train_examples, setting.facts.test_examples
-    columns = []
     with progress_bar(title, sum(counts)) as bar:
-        for examples in setting.arrays:
-            means, before = means_over(run, examples), 0
-            while True:
-                try:
-                    count = next(means)
-                except StopIteration as end:
-                    columns.append(end.value)
-                    break
-                bar.advance(count - before)
-                before = count
+        columns = [
+            finish(means_over(run, examples, bar.advance))
+            for examples in setting.arrays
+        ]
     epochs = updates / program.gradient_evaluations_per_epoch
     table = Table(title=f"{title}, after {epochs:g} epochs")
     table.add_column("")

@@ -10,6 +10,7 @@ from inna_optax.experiments.errors import UserError
 from inna_optax.experiments.running.stored import StoredRun, read_run
 from inna_optax.experiments.running.terminal import Console
 from inna_optax.training import Run
+from inna_optax.training.records import replacing
 
 SUFFIXES = (".npz", ".safetensors")
 
@@ -31,14 +32,10 @@ def export(folder: pathlib.Path, file: pathlib.Path) -> None:
     if not file.parent.is_dir():
         raise UserError(f"{file} cannot be written: there is no folder {file.parent}")
     stored = read_run(folder)
-    run, updates = stored.last_state(stored.without_data())
+    run, updates = stored.last_state(stored.program(stored.without_data()))
     arrays = named_arrays(stored, run)
-    partial = file.with_name(f".{file.name}.partial")
-    try:
+    with replacing(file) as partial:
         _write(partial, file.suffix, arrays, stored, updates)
-        partial.replace(file)
-    finally:
-        partial.unlink(missing_ok=True)
     numbers = sum(array.size for array in arrays.values())
     Console().print(
         f"{file}: {len(arrays)} arrays, {numbers:,} numbers", soft_wrap=True

@@ -12,12 +12,14 @@ from inna_optax._checks import nearest
 from inna_optax.experiments.catalogue.contenders import CONTENDERS, HYPERPARAMETERS
 from inna_optax.experiments.catalogue.figures import COMPARISONS, FIGURES, TABLES
 from inna_optax.experiments.catalogue.problems import PROBLEMS
-from inna_optax.experiments.catalogue.schedules import NAMED, PAPER
+from inna_optax.experiments.catalogue.schedules import SCHEDULES
 from inna_optax.experiments.running.unit import CHECKPOINT_SECONDS
 from inna_optax.training.mesh import AXES
 
 SEED_MAX = 2**32 - 1
 PORT_MAX = 2**16 - 1
+SCALES = ("desk", "paper")
+SHELLS = ("bash", "zsh", "fish", "tcsh")
 COMMANDS = {
     "list": "list the problems and the optimizers",
     "train": "train one network with one optimizer",
@@ -97,7 +99,7 @@ def make_parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--schedule",
         metavar="NAME",
-        help=f"of the learning rate: {listed((PAPER, *NAMED))} (default: paper, as in"
+        help=f"of the learning rate: {listed(SCHEDULES)} (default: paper, as in"
         " the problem's chapter)",
     )
     train.add_argument("--seed", type=_seed, default=0, metavar="N", help="default: 0")
@@ -222,7 +224,7 @@ def make_parser() -> argparse.ArgumentParser:
         group.add_argument(
             "--schedule",
             metavar="NAME",
-            help=f"of all learning rates: {listed((PAPER, *NAMED))} (default: paper)",
+            help=f"of all learning rates: {listed(SCHEDULES)} (default: paper)",
         )
     for command in (train, compare):
         command.add_argument(
@@ -273,7 +275,7 @@ def make_parser() -> argparse.ArgumentParser:
         help="file to write, in the format of its ending: .npz or .safetensors",
     )
     commands["completion"].add_argument(
-        "shell", metavar="SHELL", help="bash, zsh, fish or tcsh"
+        "shell", metavar="SHELL", help=f"one of {listed(SHELLS)}"
     )
     for command in (train, compare, figure, table, plot):
         command.add_argument(

@@ -43,7 +43,7 @@ def figure(
     for name, value in written["readings"].items():
         table.add_row(name.replace("_", " "), _cell(value))
     console.print(table)
-    print_claims(console, number, written)
+    print_claims(console, record.name, written)
     for path in (*paths, record):
         console.print(str(path), soft_wrap=True)
 
@@ -63,7 +63,7 @@ def table(number: str, out: pathlib.Path | None, command: Sequence[str]) -> None
         shown.add_row(*(c.replace("_", " ").replace("alpha*beta", "αβ") for c in cells))
     console.print(shown)
     console.print(f"{result['seconds']:.2f} s, escape: {result['escape']}")
-    print_claims(console, f"Table {number}", dict(result))
+    print_claims(console, record.name, dict(result))
     console.print(str(record), soft_wrap=True)
 
 

@@ -6,9 +6,9 @@ from inna_optax.experiments.claims import judged_by
 from inna_optax.experiments.running.terminal import Console
 
 
-def print_claims(console: Console, number: str, record: dict[str, Any]) -> None:
-    """Prints each claim that the record tests, its verdict, and what was measured."""
-    found = judged_by(number, record)
+def print_claims(console: Console, file: str, record: dict[str, Any]) -> None:
+    """Prints each claim that a record tests, its verdict, and what was measured."""
+    found = judged_by(file, record)
     if not found:
         return
     console.print("What the papers claim, judged by this record:")

@@ -18,6 +18,7 @@ from inna_optax.experiments.running.unit import quiet_threads
 from inna_optax.training import (
     Arrays,
     Checkpoints,
+    Program,
     Run,
     UnreadableCheckpointError,
     with_shardings,
@@ -81,7 +82,11 @@ class StoredRun(NamedTuple):
     def _each_batch_twice(self) -> bool:
         return self.record["uses_per_batch"] > self.contender.uses_per_batch
 
-    def last_state(self, setting: Setting) -> tuple[Run, int]:
+    def program(self, setting: Setting) -> Program:
+        """The functions of the run."""
+        return program_for(setting, self.contender, self.schedule)
+
+    def last_state(self, program: Program) -> tuple[Run, int]:
         """The run as its last checkpoint has it, and after how many updates.
 
         Raises:
@@ -92,7 +97,6 @@ class StoredRun(NamedTuple):
         updates = checkpoints.latest()
         if updates is None:
             raise UserError(f"{self.folder} holds no checkpoint: 'train' writes them")
-        program = program_for(setting, self.contender, self.schedule)
         like = jax.eval_shape(
             program.start,
             np.uint32(self.record["seed"]),

@@ -2,26 +2,34 @@
 
 import time
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
 
 from inna_optax._checks import shown
-from inna_optax.training._pace import Pace
 from inna_optax.training.arguments import check_type
+from inna_optax.training.pace import Pace
 from inna_optax.training.program import Program, Run, count_examples
 
-# Yields the number of examples so far after each part; returns each metric's mean.
-Means = Generator[int, None, dict[str, Any]]
+T = TypeVar("T")
+Means = dict[str, Any]  # each metric's mean
 
 
-def evaluator(program: Program) -> Callable[[Run, Any], Means]:
-    """The function of a run and examples that evaluates in parts, compiled once."""
+def evaluator(
+    program: Program,
+) -> Callable[[Run, Any, Callable[[int], T]], Generator[T, None, Means]]:
+    """The function that evaluates a run on examples in parts, compiled once.
+
+    After each part it yields what its third argument makes of the part's number of
+    examples.
+    """
     evaluate: Callable[..., Any] = jax.jit(program.evaluate)
     pace = Pace()
 
-    def means_over(run: Run, examples: Any) -> Means:
+    def means_over(
+        run: Run, examples: Any, after: Callable[[int], T]
+    ) -> Generator[T, None, Means]:
         count = count_examples(examples)
         batches = -(-count // program.evaluation_batch)
         sums: dict[str, Any] = {}
@@ -35,11 +43,22 @@ def evaluator(program: Program) -> Callable[[Run, Any], Means]:
             pace.adapt(last - first, time.monotonic() - called)
             for name, values in parts.items():
                 sums[name] = sums.get(name, 0.0) + values.sum(axis=-1)
+            size = program.evaluation_batch
+            yield after(min(last * size, count) - first * size)
             first = last
-            yield min(first * program.evaluation_batch, count)
         return {name: total / count for name, total in sums.items()}
 
     return means_over
+
+
+def finish(parts: Generator[Any, None, Means]) -> Means:
+    """What a generator returns, which is run to its end."""
+    while True:
+        try:
+            next(parts)
+        except StopIteration as end:
+            means: Means = end.value
+            return means
 
 
 def evaluate(program: Program, run: Run, examples: Any) -> dict[str, Any]:
@@ -90,10 +109,4 @@ def evaluate(program: Program, run: Run, examples: Any) -> dict[str, Any]:
             "examples must be a pytree of arrays of shape (examples, ...), got"
             f" {shown(examples)}."
         )
-    parts = evaluator(program)(run, examples)
-    while True:
-        try:
-            next(parts)
-        except StopIteration as end:
-            means: dict[str, Any] = end.value
-            return means
+    return finish(evaluator(program)(run, examples, lambda size: None))
