@@ -1,6 +1,7 @@
 """The commands that use what `train` left: evaluate and export."""
 
 import json
+import pathlib
 import re
 
 import jax
@@ -97,6 +98,14 @@ def test_an_exported_network_reads_digits_as_the_trained_one(run, tmp_path, endi
     found = accuracy(exported_network(arrays))
     assert found == pytest.approx(record["final"]["test_accuracy"], abs=1e-6)
     assert [path.name for path in tmp_path.iterdir()] == [file.name]
+
+
+def test_the_page_names_an_array_that_is_there(run, tmp_path):
+    page = pathlib.Path(__file__).parents[3] / "docs" / "command-line.md"
+    (name,) = re.findall(r'load\("digits.npz"\)\["(.+?)"\]', page.read_text())
+    file = tmp_path / "digits.npz"
+    assert call("export", run[0], file).returncode == 0
+    assert np.load(file)[name].shape == (64, 64)
 
 
 def test_nothing_is_overwritten(run, tmp_path):
