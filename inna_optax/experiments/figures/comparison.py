@@ -154,8 +154,11 @@ def draw_comparisons(summaries: Sequence[Summary]) -> Any:
         list(legend.values()),
         list(legend),
         loc="outside lower center",
-        # As many as fit: with what was chosen a label is half a column wide.
-        ncols=min(columns + 1 if single else 2 * columns + 1, len(legend)),
+        ncols=style.legend_columns(
+            list(legend),
+            COLUMN_WIDTH * columns,
+            most=columns + 1 if single else 2 * columns + 1,
+        ),
         frameon=False,
         fontsize=9 if columns > 1 else 8,
         title=describe_scale(summaries[0]) if single else None,

@@ -46,7 +46,9 @@ def draw_sensitivity(summaries: Sequence[Summary]) -> Any:
         list(legend.values()),
         list(legend),
         loc="outside lower center",
-        ncols=min(3 * len(summaries), len(legend)),
+        ncols=style.legend_columns(
+            list(legend), COLUMN_WIDTH * len(summaries), most=3 * len(summaries)
+        ),
         frameon=False,
         fontsize=9,
     )

@@ -5,7 +5,7 @@ markers tell them apart in grey print.
 """
 
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -59,6 +59,15 @@ def draw_contours(
     axis.set_ylim(y_range)
     axis.set_xlabel(r"$\theta_1$")
     axis.set_ylabel(r"$\theta_2$")
+
+
+def legend_columns(labels: Sequence[str], width: float, most: int) -> int:
+    """How many columns of a legend fit into that many inches, `most` at most.
+
+    A letter of 9 points is some 0.07 inches wide, a line's sample with its margins 0.6.
+    """
+    longest = max(map(len, labels))
+    return max(1, min(most, len(labels), int(width / (0.07 * longest + 0.6))))
 
 
 def _plain_ticks(side: Any) -> None:

@@ -5,6 +5,7 @@ import json
 import matplotlib.image
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from inna_optax.experiments.catalogue.contenders import CONTENDERS
 from inna_optax.experiments.catalogue.problems import PROBLEMS, Scale
@@ -95,6 +96,20 @@ def test_one_summary_says_in_the_legend_what_was_chosen():
     (legend,) = draw_comparisons([summary()]).legends
     texts = [text.get_text() for text in legend.get_texts()]
     assert texts == ["INNA (lr 0.1)", "ADAM (lr 0.1)"]
+
+
+def test_no_label_of_a_legend_is_cut():
+    """Those of one panel, which say what was chosen, are long."""
+    one_panel = summary(accuracy=False)
+    for entry in one_panel["optimizers"].values():
+        entry["label"] += " after a search at some length"
+    for figure in (draw_comparisons([one_panel]), draw_comparisons([summary()])):
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        (legend,) = figure.legends
+        box = legend.get_window_extent(canvas.get_renderer())
+        assert box.x0 >= 0
+        assert box.x1 <= figure.bbox.width
 
 
 def test_settings_of_one_optimizer_have_a_line_of_their_own_each():
