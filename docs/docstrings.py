@@ -2,15 +2,16 @@
 
 The docstrings are written as optax's are: Google sections, with the roles and
 directives of reStructuredText, so that they read well under `help()` and in Sphinx.
-This site is Markdown.  The extension translates the few constructs in use, and takes
-the comments beside the fields of a `NamedTuple`, and the `#:` comments above
-constants, for their documentation.
+This site is Markdown.  The extension translates the few constructs in use, makes a
+table of the fields of a `NamedTuple` and the comments beside them, and takes the `#:`
+comments above constants for their documentation.
 """
 
 import ast
 import pathlib
 import re
 import textwrap
+from collections.abc import Iterable
 from typing import Any
 
 import griffe
@@ -135,6 +136,41 @@ class DocstringsExtension(griffe.Extension):
             attr.docstring = griffe.Docstring(
                 to_markdown(_sentence(comment)), parent=attr, lineno=attr.lineno
             )
+
+    def on_class_members(self, *, cls: griffe.Class, **kwargs: Any) -> None:
+        """Puts the fields of a `NamedTuple` into a table in its docstring."""
+        del kwargs
+        if [str(base) for base in cls.bases] != ["NamedTuple"] or not cls.docstring:
+            return
+        fields = {
+            name: member
+            for name, member in cls.members.items()
+            if member.is_attribute and not name.startswith("_")
+        }
+        cls.docstring.value += "\n" + table_of(fields.values())
+        for name in fields:
+            cls.del_member(name)
+
+
+def table_of(fields: Iterable[griffe.Attribute]) -> str:
+    """The fields, their types and what is said of them, in Markdown."""
+    rows = ["| Field | Type | Meaning |", "|---|---|---|"]
+    for field in fields:
+        meaning = " ".join(field.docstring.value.split()) if field.docstring else ""
+        cells = f"`{field.name}`", _type(str(field.annotation)), meaning
+        rows.append(f"| {' | '.join(_cell(text) for text in cells)} |")
+    return "\n".join(rows) + "\n"
+
+
+def _type(annotation: str) -> str:
+    if annotation in NAMES:
+        return f"[`{annotation}`][{NAMES[annotation]}]"
+    return f"`{annotation}`"
+
+
+def _cell(text: str) -> str:
+    """Bars outside of code would divide it."""
+    return re.sub(r"(`[^`]*`)|\|", lambda match: match[1] or r"\|", text)
 
 
 def _sentence(comment: str) -> str:

@@ -3,7 +3,9 @@ import pathlib
 
 import pytest
 
-os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=8")
+from tests.compilation import DEVICES, QUICKLY
+
+os.environ.setdefault("XLA_FLAGS", f"{DEVICES} {QUICKLY}")
 # What was compiled once is kept, for other tests of this run and for the next: of each
 # of pytest's workers in a place of its own, since JAX does not lock it.
 CACHE = pathlib.Path(__file__).parents[1] / ".pytest_cache" / "compiled"

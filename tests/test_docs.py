@@ -159,6 +159,35 @@ def test_docstring_roles_become_markdown(translator, rst, markdown):
     assert translator.to_markdown(rst).strip() == markdown
 
 
+def test_fields_become_a_table(translator, tmp_path):
+    import griffe
+
+    path = tmp_path / "module.py"
+    path.write_text(
+        "class Settings(NamedTuple):\n"
+        '    """What is set."""\n\n'
+        "    rate: float  # of :math:`x`\n"
+        "    # In two lines, of\n"
+        "    # |g|.\n"
+        "    inna: InnaSettings | None = None\n\n"
+        "    def shown(self) -> str:\n"
+        '        """What it is."""\n'
+    )
+    extensions = griffe.Extensions(translator.DocstringsExtension())
+    module = griffe.visit("module", path, path.read_text(), extensions=extensions)
+    settings = module["Settings"]
+    assert list(settings.members) == ["shown"]
+    assert settings.docstring.value.split("\n") == [
+        "What is set.",
+        "",
+        "| Field | Type | Meaning |",
+        "|---|---|---|",
+        "| `rate` | `float` | of $x$ |",
+        r"| `inna` | `InnaSettings | None` | In two lines, of \|g\|. |",
+        "",
+    ]
+
+
 def test_docstring_directives_become_markdown(translator):
     text = "Head.\n\n.. math::\n  a = b\n\nText.\n\n.. note::\n  Mind this.\n"
     assert translator.to_markdown(text).split("\n") == [

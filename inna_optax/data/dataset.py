@@ -17,12 +17,12 @@ class Split(NamedTuple):
 class Dataset(NamedTuple):
     """Images as they are stored, and labels."""
 
-    name: str
+    name: str  # as `load` takes it
     train_images: np.ndarray  # uint8, (examples, height, width, channels)
     train_labels: np.ndarray  # int32, (examples,), in [0, classes)
     test_images: np.ndarray  # uint8, (examples, height, width, channels)
     test_labels: np.ndarray  # int32, (examples,), in [0, classes)
-    classes: int
+    classes: int  # number of labels
     maximum: int  # the value of a white pixel
 
 

@@ -35,12 +35,12 @@ NOT_SOURCE = (
 class Text(NamedTuple):
     """Windows of a text, split by files into training and test examples."""
 
-    name: str
+    name: str  # where it comes from
     python: str | None  # the version whose library it is
     train: np.ndarray  # uint8, (examples, context + 1)
     test: np.ndarray  # uint8, (examples, context + 1)
     train_files: tuple[str, ...]  # names from the folder on, in the text's order
-    test_files: tuple[str, ...]
+    test_files: tuple[str, ...]  # likewise
     size: int  # bytes in all files
     sha256: str  # of the bytes of all files, in that order
 

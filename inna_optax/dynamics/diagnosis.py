@@ -15,11 +15,12 @@ from inna_optax.transforms._hyperparameters import check_hyperparameter
 class Diagnosis(NamedTuple):
     """What :func:`diagnose` found; print it."""
 
-    alpha: float
-    beta: float
+    alpha: float  # as given.
+    beta: float  # as given.
     smallest_curvature: float  # the Hessian's smallest eigenvalue.
     largest_curvature: float  # the Hessian's largest eigenvalue.
     curvature_error: float  # each of the two is at most this far from an eigenvalue.
+    # The curvatures at which INNA oscillates; None if alpha beta >= 1, where none does.
     oscillation_interval: tuple[float, float] | None
     # "possibly" if the interval lies between the two curvatures and holds neither.
     spirals: Literal["yes", "no", "possibly"]

@@ -35,17 +35,17 @@ Hyperparameters = Mapping[str, Any]
 class Arrays(NamedTuple):
     """The data, on the device: pytrees of arrays of shape (examples, ...)."""
 
-    train: PyTree
-    test: PyTree
+    train: PyTree  # of all training examples
+    test: PyTree  # of all test examples
 
 
 class Run(NamedTuple):
     """All that a run carries from one epoch to the next."""
 
     seed: jax.Array  # shape=(), dtype=jnp.uint32
-    params: PyTree
-    opt_state: optax.OptState
-    model_state: PyTree
+    params: PyTree  # what is trained
+    opt_state: optax.OptState  # of the optimizer
+    model_state: PyTree  # the rest of the network's, such as running averages
 
 
 class Program(NamedTuple):
@@ -59,8 +59,8 @@ class Program(NamedTuple):
     # run, examples, first, last -> each metric's sum over the examples of a batch, in
     # an array of shape (batches,), zero but for first <= batch < last
     evaluate: Callable[..., dict[str, jax.Array]]
-    gradient_evaluations_per_epoch: int
-    evaluation_batch: int
+    gradient_evaluations_per_epoch: int  # each mini-batch's, as often as it is used
+    evaluation_batch: int  # examples that are evaluated at once
     mesh: Mesh | None  # the devices, None for the default one
 
 

@@ -27,8 +27,8 @@ class InnaSettings(NamedTuple):
     """The arguments of :func:`inna`, in their order."""
 
     learning_rate: Any  # gamma
-    alpha: Any
-    beta: Any
+    alpha: Any  # alpha
+    beta: Any  # beta
 
 
 class QuasiHyperbolicSettings(NamedTuple):
@@ -36,7 +36,7 @@ class QuasiHyperbolicSettings(NamedTuple):
 
     learning_rate: Any  # a
     beta: Any  # b
-    nu: Any
+    nu: Any  # nu
 
 
 def momentum_from_inna(

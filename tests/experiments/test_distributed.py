@@ -10,11 +10,18 @@ import filelock
 import numpy as np
 import pytest
 
-from tests.experiments.shell import COMMAND, COMPILED, SHELL, progress_of, run
+from tests.experiments.shell import (
+    COMMAND,
+    COMPILED,
+    FLAGS,
+    SHELL,
+    progress_of,
+    run,
+)
 
 pytestmark = pytest.mark.slow
 TRAIN = ("train", "digits", "--optimizer", "inna")
-EPOCHS = "80"  # which a signal finds unfinished
+EPOCHS = "30"  # which a signal finds unfinished
 
 
 def alone(out, *options):
@@ -37,7 +44,7 @@ def address():
 
 def together(address, out, *options, processes=2, devices=1):
     """The processes, each with that many devices."""
-    flags = f"--xla_force_host_platform_device_count={devices}"
+    flags = f"--xla_force_host_platform_device_count={devices} {FLAGS}"
     return [
         subprocess.Popen(
             [

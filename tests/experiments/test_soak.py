@@ -24,8 +24,6 @@ pytestmark = pytest.mark.slow
 ROOT = pathlib.Path(__file__).parents[2]
 PROCESS = pathlib.Path("/proc/self")
 WARM_UP, CALLS = 3, 10
-# The code that is left behind, or not, need not be fast.
-QUICKLY = {"XLA_FLAGS": "--xla_backend_optimization_level=0"}
 
 
 def counts():
@@ -79,7 +77,7 @@ def test_nothing_is_left_behind(name, tmp_path):
         text=True,
         check=False,
         cwd=ROOT,
-        env=SHELL | QUICKLY,
+        env=SHELL,
     )
     assert done.returncode == 0, done.stderr
     first, *later = map(json.loads, done.stdout.splitlines())

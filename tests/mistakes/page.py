@@ -12,7 +12,9 @@ import tempfile
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=8")
+from tests.compilation import DEVICES
+
+os.environ.setdefault("XLA_FLAGS", DEVICES)
 
 from inna_optax.experiments.commands.command_line import COMMANDS
 from tests.mistakes import commands, files, functions
