@@ -60,6 +60,26 @@ def test_the_share_with_a_constant_rate_and_with_a_penalty():
     assert "0.2 beside 0.19; it then ends above" in page("inna-in-one-line.md")
 
 
+def test_the_share_on_lenet():
+    """Lower in training where it ends, from two seeds of three; test the other way."""
+    found = optimizers("figure-damping", "figure-damping-e", problem="e")
+    ours, nesterov, heavy_ball = found.values()
+    for entry, share in ((ours, 0.1), (nesterov, 0.06)):
+        chosen = entry["hyperparameters"]
+        assert (chosen["momentum"], round(chosen["damping"], 2)) == (0.97, share)
+        assert round(chosen["learning_rate"] / (1 - chosen["momentum"]), 9) == 1
+    losses = seeds(ours, "final_train_loss")
+    assert (len(losses), ours["diverged"], nesterov["diverged"]) == (2, 1, 0)
+    assert max(losses) < nesterov["final_train_loss"]["mean"]
+    for metric in ("final_train_loss", "final_test_accuracy"):
+        means = [entry[metric]["mean"] for entry in (ours, nesterov, heavy_ball)]
+        assert means == sorted(means)
+    assert "Two of INNA's seeds end below the mean of Nesterov's, and the third" in (
+        page("inna-in-one-line.md")
+    )
+    assert "of which one diverged on LeNet" in (ROOT / "README.md").read_text()
+
+
 def test_beside_what_people_use_on_the_digits():
     """Nine of ten are close; Step-Tuned SGD ends well from one seed of three."""
     found = optimizers("figure-modern")

@@ -34,6 +34,7 @@ TABLES: dict[str, Table] = {
     "convolutions": convolutions.convolutions,
     "damping": dial.damping,
     "damping-constant": partial(dial.damping, "figure-damping-constant"),
+    "damping-e": partial(dial.damping, "figure-damping-e"),
     "damping-penalty": partial(dial.damping, "figure-damping-penalty"),
     "devices": devices.devices,
     "figures": papers.of_figures,

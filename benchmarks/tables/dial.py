@@ -3,6 +3,7 @@
 import json
 import statistics
 
+from inna_optax.experiments.claims.networks import seeds_of
 from inna_optax.experiments.claims.order import order
 
 from .common import PAPERS, layout, provenance
@@ -23,12 +24,14 @@ def damping(folder: str = "figure-damping") -> str:
             values = entry["hyperparameters"]
             rate = values["learning_rate"] / (1 - values["momentum"])
             chosen = f"{values['momentum']:g}, {values['damping']:.2g}, {rate:.3g}"
+            diverged = f"{entry['diverged']} of {len(summary['seeds'])} seeds diverged"
             cells = [
                 f"`{name}`",
                 entry["label"],
                 str(len(entry["search"])),
                 chosen,
-                spread(entry["final_train_loss"], ".2g"),
+                spread(entry["final_train_loss"], ".2g")
+                + (f", {diverged}" if entry["diverged"] else ""),
                 spread(entry["final_test_accuracy"], ".1%"),
             ]
             rows.append(" | ".join(cells))
@@ -47,12 +50,14 @@ def spread(spread: dict | None, form: str) -> str:
 
 def _verdict(summary: dict) -> str:
     """Whether INNA's share is better than Nesterov's method, by each metric."""
-    ours, nesterov = (summary["optimizers"][x] for x in ("damped_momentum", "nesterov"))
     texts = []
     for label, metric in METRICS.items():
         sign = -1 if "accuracy" in metric else 1
-        pairs = ([sign * x for x in e[metric]["by_seed"]] for e in (ours, nesterov))
-        better, seeds = order(*pairs)
+        ours, nesterov = (
+            [sign * value for value in seeds_of(summary, name, metric)]
+            for name in ("damped_momentum", "nesterov")
+        )
+        better, seeds = order(ours, nesterov)
         word = {True: "better", False: "worse", None: "undecided"}[better]
         needed = f" (some {seeds} seeds would tell)" if seeds else ""
         texts.append(f"{label} {word}{needed}")

@@ -1,8 +1,10 @@
 """A verdict on a claim of the papers follows from the records, whatever they are."""
 
+import copy
 import json
 import math
 import pathlib
+import re
 
 import pytest
 
@@ -13,7 +15,7 @@ from inna_optax.experiments.claims import (
     table_of_figures,
     table_of_networks,
 )
-from inna_optax.experiments.claims.claim import judged, load
+from inna_optax.experiments.claims.claim import judged, load, load_all
 from inna_optax.experiments.claims.networks import seeds_of
 from inna_optax.experiments.claims.order import Order, order
 
@@ -478,6 +480,11 @@ def test_measured_numbers_are_those_of_the_records():
         ([1.0], [2.0, 2.1], Order(None, 2)),
         ([1.0, 2.0], [2.0, 1.0], Order(None)),
         ([1.0, 2.0], [1.001, 2.001], Order(None)),
+        # A seed that diverged: by the ranges alone.
+        ([1.0, 2.0], [3.0, math.inf], Order(True)),
+        ([1.0, math.inf], [3.0, 4.0], Order(None)),
+        ([1.0, math.inf], [3.0, math.inf], Order(None)),
+        ([math.inf, math.inf], [3.0, 4.0], Order(False)),
     ],
 )
 def test_an_order_needs_distance_and_ranges_apart(first, second, expected):
@@ -500,6 +507,23 @@ def test_a_seed_that_diverged_counts_as_the_worst():
     record["optimizers"]["inna"]["diverged"] = 1
     assert seeds_of(record, "inna") == [1.0, math.inf]
     assert seeds_of(record, "inna", "final_test_accuracy")[-1] == 0.0
+
+
+@pytest.mark.parametrize("claim", OF_NETWORKS, ids=lambda claim: claim.claim[:60])
+def test_a_claim_is_judged_whichever_seeds_diverged(claim):
+    records = load_all(PAPERS, [claim])
+    for key, record in records.items():
+        for name in record["optimizers"]:
+            changed = copy.deepcopy(records)
+            entry = changed[key]["optimizers"][name]
+            entry["diverged"] = len(record["seeds"]) - 1
+            for metric, value in entry.items():
+                if metric.startswith("final_") and value is not None:
+                    first = value["best"]
+                    value |= {"mean": first, "worst": first, "by_seed": [first]}
+            measured, verdict = judged(claim, changed)
+            assert verdict
+            assert not re.search(r"\bnan\b", measured), name
 
 
 def test_a_problem_has_its_longest_record(tmp_path):

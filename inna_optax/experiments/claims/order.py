@@ -20,14 +20,17 @@ def order(first: Sequence[float], second: Sequence[float]) -> Order:
     """Compares two methods by a value of each of their seeds.
 
     One is below the other if the means differ by more than two standard errors of
-    their difference, and the ranges do not overlap.
+    their difference, and the ranges do not overlap.  Of a seed that diverged the value
+    is infinite; then the ranges alone tell.
     """
     if min(len(first), len(second)) < 2:
         return Order(None, 2)
+    apart = max(first) < min(second) or max(second) < min(first)
+    if not all(map(math.isfinite, [*first, *second])):
+        return Order(max(first) < min(second) if apart else None)
     difference = statistics.mean(second) - statistics.mean(first)
     variances = [statistics.variance(values) for values in (first, second)]
     error = math.sqrt(variances[0] / len(first) + variances[1] / len(second))
-    apart = max(first) < min(second) or max(second) < min(first)
     if apart and abs(difference) > 2 * error:
         return Order(difference > 0)
     if difference == 0:

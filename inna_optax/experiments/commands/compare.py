@@ -287,7 +287,7 @@ def _run_entry(
         "final_test_loss": _spread(finals, "test_data_loss", min, max),
         "final_test_accuracy": _spread(finals, "test_accuracy", max, min),
         "seconds": sum(run.history[-1]["seconds"] for run in (*searched, *runs)),
-        "curves": _curves(runs),
+        "curves": curves_of(runs),
     }
 
 
@@ -333,9 +333,13 @@ def _spread(
     }
 
 
-def _curves(runs: Sequence[RunRecord]) -> dict[str, Any]:
-    """Mean, smallest and largest value at each epoch that every seed reached."""
-    rows = list(zip(*(run.history for run in runs), strict=False))
+def curves_of(runs: Sequence[RunRecord]) -> dict[str, Any]:
+    """Mean, smallest and largest value at each epoch, over the seeds of `_spread`.
+
+    If all diverged: over all of them, as far as each of them came.
+    """
+    ended = [run for run in runs if np.isfinite(run.history[-1]["train_loss"])]
+    rows = list(zip(*(run.history for run in ended or runs), strict=False))
     curves: dict[str, Any] = {
         "gradient_evaluations": [row[0]["gradient_evaluations"] for row in rows]
     }
@@ -360,14 +364,9 @@ def summary_table(summary: Summary) -> Table:
     table.add_column("training loss\nbest - worst", justify="right", no_wrap=True)
     table.add_column("test accuracy\nbest - worst", justify="right", no_wrap=True)
     for entry in summary["optimizers"].values():
-        diverged = (
-            f"\n{entry['diverged']} of {len(summary['seeds'])} diverged"
-            if entry["diverged"]
-            else ""
-        )
         table.add_row(
             entry["label"],
-            describe_choice(entry) + diverged,
+            describe_choice(entry),
             _cell(entry["final_train_loss"], ".4g"),
             _cell(entry["final_test_accuracy"], ".1%"),
         )

@@ -74,9 +74,17 @@ def describe_scale(summary: Summary) -> str:
 
 
 def describe_left_out(summary: Summary) -> str:
-    """A line with the problems of the figure that were not run; nothing if all were."""
+    """Lines with the seeds that diverged and the problems that were not run, if any."""
+    seeds = len(summary["seeds"])
+    diverged = ", ".join(
+        f"{entry['label']} ({entry['diverged']} of {seeds})"
+        for entry in summary["optimizers"].values()
+        if entry.get("diverged")
+    )
     names = ", ".join(summary.get("left_out", ()))
-    return f"\nof the figure's problems not run: {names}" if names else ""
+    return (f"\nseeds that diverged, left out: {diverged}" if diverged else "") + (
+        f"\nof the figure's problems not run: {names}" if names else ""
+    )
 
 
 def describe_size(summary: Summary) -> str:

@@ -63,8 +63,9 @@ def draw_comparisons(summaries: Sequence[Summary]) -> Any:
 def best_runs(summary: Summary) -> dict[float, dict[float, Mapping[str, Any]]]:
     """By momentum and share: the searched point with the smallest training loss.
 
-    A point of the search is left out where all its rates diverged.
+    A share is left out where the loss rose, or was lost, with each of its rates.
     """
+    untrained = _untrained(summary)
     best: dict[float, dict[float, Mapping[str, Any]]] = {}
     shown = summary["optimizers"]["damped_momentum"]["search"]
     momenta = dict.fromkeys(point["hyperparameters"]["momentum"] for point in shown)
@@ -73,7 +74,7 @@ def best_runs(summary: Summary) -> dict[float, dict[float, Mapping[str, Any]]]:
             momentum, share = (
                 point["hyperparameters"][name] for name in ("momentum", "damping")
             )
-            if momentum not in momenta or _loss(point) == np.inf:
+            if momentum not in momenta or _loss(point) >= untrained:
                 continue
             of_momentum = best.setdefault(momentum, {})
             share = round(share, 12)  # Nesterov's is computed
@@ -110,8 +111,6 @@ def outcomes(summary: Summary) -> list[str]:
                 text += f", {name} {np.mean(values):{form}}"
                 if len(values) > 1:
                     text += f" ± {np.std(values, ddof=1):{form}}"
-        if entry["diverged"]:
-            text += f" ({entry['diverged']} diverged)"
         texts.append(text)
     return texts
 
@@ -120,6 +119,12 @@ def _loss(point: Mapping[str, Any] | None) -> float:
     """The point's loss: infinite if there is none or it diverged."""
     loss = None if point is None else point["train_loss"]
     return np.inf if loss is None else loss
+
+
+def _untrained(summary: Summary) -> float:
+    """The training loss at the start: the mean over the seeds of all entries."""
+    curves = [entry["curves"] for entry in summary["optimizers"].values()]
+    return float(np.mean([curve["train_loss"]["mean"][0] for curve in curves]))
 
 
 def _draw_shares(axis: Any, summary: Summary, metric: str) -> None:

@@ -70,6 +70,14 @@ def test_problems_of_the_figure_that_were_not_run_are_named():
     assert "not run" not in describe_scale(summary())
 
 
+def test_seeds_that_diverged_are_counted():
+    of_three = summary(seeds=[0, 1, 2])
+    of_three["optimizers"]["adam"]["diverged"] = 1
+    text = describe_scale(of_three)
+    assert text.endswith("\nseeds that diverged, left out: ADAM (1 of 3)")
+    assert "diverged" not in describe_scale(summary())
+
+
 def test_every_contender_has_a_line_of_its_own():
     assert STYLES.keys() == CONTENDERS.keys()
     assert len(set(map(str, STYLES.values()))) == len(STYLES)
