@@ -4,12 +4,14 @@ To test what XLA makes by default, set `XLA_FLAGS` to `DEVICES`.
 """
 
 import importlib.metadata
+import importlib.util
 
 DEVICES = "--xla_force_host_platform_device_count=8"
 _QUICKLY = ["--xla_backend_optimization_level=0"]
 _QUICKLY += ["--xla_cpu_parallel_codegen_split_count=1"]
 # An update compiles in half to a quarter of the time.  Later versions have no other
-# emitters, and end at a flag that they do not know.
-if tuple(map(int, importlib.metadata.version("jaxlib").split(".")[:2])) < (0, 11):
+# emitters, nor has libtpu, and they end the process at a flag that they do not know.
+_VERSION = tuple(map(int, importlib.metadata.version("jaxlib").split(".")[:2]))
+if _VERSION < (0, 11) and not importlib.util.find_spec("libtpu"):
     _QUICKLY += ["--xla_cpu_use_fusion_emitters=false"]
 QUICKLY = " ".join(_QUICKLY)
