@@ -51,7 +51,11 @@ def _inline_math(match: re.Match[str]) -> str:
 
 
 def _reference(match: re.Match[str]) -> str:
-    name = match[1].lstrip("~.")
+    return _named(match[1].lstrip("~."))
+
+
+def _named(name: str) -> str:
+    """The name as code, and a link if it is one of ours."""
     target = NAMES.get(name.removeprefix("inna_optax."))
     return f"[`{name}`][{target}]" if target else f"`{name}`"
 
@@ -157,15 +161,9 @@ def table_of(fields: Iterable[griffe.Attribute]) -> str:
     rows = ["| Field | Type | Meaning |", "|---|---|---|"]
     for field in fields:
         meaning = " ".join(field.docstring.value.split()) if field.docstring else ""
-        cells = f"`{field.name}`", _type(str(field.annotation)), meaning
+        cells = f"`{field.name}`", _named(str(field.annotation)), meaning
         rows.append(f"| {' | '.join(_cell(text) for text in cells)} |")
     return "\n".join(rows) + "\n"
-
-
-def _type(annotation: str) -> str:
-    if annotation in NAMES:
-        return f"[`{annotation}`][{NAMES[annotation]}]"
-    return f"`{annotation}`"
 
 
 def _cell(text: str) -> str:

@@ -3,9 +3,9 @@ import pathlib
 
 import pytest
 
-from tests.compilation import DEVICES, QUICKLY
+from tests.compilation import XLA_FLAGS
 
-os.environ.setdefault("XLA_FLAGS", f"{DEVICES} {QUICKLY}")
+os.environ.setdefault("XLA_FLAGS", XLA_FLAGS)
 # What was compiled once is kept, for other tests of this run and for the next: of each
 # of pytest's workers in a place of its own, since JAX does not lock it.
 CACHE = pathlib.Path(__file__).parents[1] / ".pytest_cache" / "compiled"

@@ -68,6 +68,7 @@ def test_the_share_on_lenet():
         chosen = entry["hyperparameters"]
         assert (chosen["momentum"], round(chosen["damping"], 2)) == (0.97, share)
         assert round(chosen["learning_rate"] / (1 - chosen["momentum"]), 9) == 1
+    assert heavy_ball["hyperparameters"]["momentum"] == 0.9
     losses = seeds(ours, "final_train_loss")
     assert (len(losses), ours["diverged"], nesterov["diverged"]) == (2, 1, 0)
     assert max(losses) < nesterov["final_train_loss"]["mean"]

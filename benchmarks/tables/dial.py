@@ -5,6 +5,7 @@ import statistics
 
 from inna_optax.experiments.claims.networks import seeds_of
 from inna_optax.experiments.claims.order import order
+from inna_optax.experiments.figures.damping import effective_rate
 
 from .common import PAPERS, layout, provenance
 
@@ -22,21 +23,27 @@ def damping(folder: str = "figure-damping") -> str:
     for name, summary in record["problems"].items():
         for entry in summary["optimizers"].values():
             values = entry["hyperparameters"]
-            rate = values["learning_rate"] / (1 - values["momentum"])
+            rate = effective_rate(values)
             chosen = f"{values['momentum']:g}, {values['damping']:.2g}, {rate:.3g}"
-            diverged = f"{entry['diverged']} of {len(summary['seeds'])} seeds diverged"
             cells = [
                 f"`{name}`",
                 entry["label"],
                 str(len(entry["search"])),
                 chosen,
-                spread(entry["final_train_loss"], ".2g")
-                + (f", {diverged}" if entry["diverged"] else ""),
+                training_loss(summary, entry, "final_train_loss"),
                 spread(entry["final_test_accuracy"], ".1%"),
             ]
             rows.append(" | ".join(cells))
         verdicts.append(f"- `{name}`: {_verdict(summary)}.")
     return "\n\n".join([layout(columns, rows), "\n".join(verdicts), provenance(record)])
+
+
+def training_loss(summary: dict, entry: dict, metric: str) -> str:
+    """Over the seeds that ended, and how many of them did not."""
+    text = spread(entry[metric], ".2g")
+    if entry["diverged"]:
+        text += f", {entry['diverged']} of {len(summary['seeds'])} seeds diverged"
+    return text
 
 
 def spread(spread: dict | None, form: str) -> str:

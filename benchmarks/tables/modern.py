@@ -5,7 +5,7 @@ import json
 from inna_optax.experiments.figures.modern import ranked, test_metric
 
 from .common import PAPERS, layout, provenance
-from .dial import spread
+from .dial import spread, training_loss
 
 
 def modern() -> str:
@@ -26,7 +26,7 @@ def modern() -> str:
                 entry["label"],
                 str(len(entry["search"])),
                 spread(entry[metric], form),
-                spread(entry["final_train_data_loss"], ".2g"),
+                training_loss(summary, entry, "final_train_data_loss"),
                 chosen,
             ]
             rows.append(" | ".join(cells))

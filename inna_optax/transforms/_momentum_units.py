@@ -27,8 +27,8 @@ class InnaSettings(NamedTuple):
     """The arguments of :func:`inna`, in their order."""
 
     learning_rate: Any  # gamma
-    alpha: Any  # alpha
-    beta: Any  # beta
+    alpha: Any  # viscous friction
+    beta: Any  # Newton-like damping
 
 
 class QuasiHyperbolicSettings(NamedTuple):
@@ -36,7 +36,7 @@ class QuasiHyperbolicSettings(NamedTuple):
 
     learning_rate: Any  # a
     beta: Any  # b
-    nu: Any  # nu
+    nu: Any  # weight of the average
 
 
 def momentum_from_inna(

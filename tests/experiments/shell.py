@@ -14,8 +14,8 @@ import orbax.checkpoint as ocp
 from inna_optax.experiments.commands import command_line
 from tests.compilation import DEVICES
 
-# The tests' eight host devices, and what they compiled, are not the user's.  That they
-# compile fast is: bits depend on it.
+# Processes have neither the tests' eight host devices nor what these compiled.  They
+# have the other flags, on which bits depend.
 FLAGS = os.environ.get("XLA_FLAGS", "").replace(DEVICES, "").strip()
 CACHE = "JAX_COMPILATION_CACHE_DIR"
 SHELL = {k: v for k, v in os.environ.items() if k != CACHE} | {"XLA_FLAGS": FLAGS}

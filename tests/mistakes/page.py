@@ -12,9 +12,9 @@ import tempfile
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from tests.compilation import DEVICES
+from tests.compilation import XLA_FLAGS
 
-os.environ.setdefault("XLA_FLAGS", DEVICES)
+os.environ.setdefault("XLA_FLAGS", XLA_FLAGS)
 
 from inna_optax.experiments.commands.command_line import COMMANDS
 from tests.mistakes import commands, files, functions

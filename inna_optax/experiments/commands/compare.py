@@ -251,7 +251,7 @@ def _run_entry(
         [(chosen, s, folder / RUNS / f"{entry.name}-{s}.json") for s in seeds],
         epochs,
     )
-    finals = [run.history[-1] for run in runs]
+    finals = [run.history[-1] for run in ended(runs)]
     return {
         "label": entry.label,
         "optimizer": entry.optimizer.name,
@@ -280,8 +280,10 @@ def _run_entry(
         "search_epochs": search_epochs,
         "search_seeds": list(search_seeds),
         "epochs": epochs,
-        "gradient_evaluations": max(row["gradient_evaluations"] for row in finals),
-        "diverged": sum(not np.isfinite(row["train_loss"]) for row in finals),
+        "gradient_evaluations": max(
+            run.history[-1]["gradient_evaluations"] for run in runs
+        ),
+        "diverged": len(runs) - len(finals),
         "final_train_loss": _spread(finals, "train_loss", min, max),
         "final_train_data_loss": _spread(finals, "train_data_loss", min, max),
         "final_test_loss": _spread(finals, "test_data_loss", min, max),
@@ -312,17 +314,19 @@ def late_mean(run: RunRecord, metric: str) -> float:
     return mean if np.isfinite(mean) else np.inf
 
 
+def ended(runs: Sequence[RunRecord]) -> list[RunRecord]:
+    """The runs that did not diverge."""
+    return [run for run in runs if np.isfinite(run.history[-1]["train_loss"])]
+
+
 def _spread(
     finals: Sequence[Mapping[str, Any]],
     metric: str,
     best: Callable[[Any], Any],
     worst: Callable[[Any], Any],
 ) -> dict[str, Any] | None:
-    """Mean, best and worst over the seeds that did not diverge; None if there is none.
-
-    None also where the metric is not measured.
-    """
-    values = [row[metric] for row in finals if np.isfinite(row["train_loss"])]
+    """Mean, best and worst; None if there is no seed or the metric is not measured."""
+    values = [row[metric] for row in finals]
     if not values or None in values:
         return None
     return {
@@ -334,12 +338,11 @@ def _spread(
 
 
 def curves_of(runs: Sequence[RunRecord]) -> dict[str, Any]:
-    """Mean, smallest and largest value at each epoch, over the seeds of `_spread`.
+    """Mean, smallest and largest value at each epoch, over the runs that ended.
 
-    If all diverged: over all of them, as far as each of them came.
+    If none did: over all, at each epoch that every run reached.
     """
-    ended = [run for run in runs if np.isfinite(run.history[-1]["train_loss"])]
-    rows = list(zip(*(run.history for run in ended or runs), strict=False))
+    rows = list(zip(*(run.history for run in ended(runs) or runs), strict=False))
     curves: dict[str, Any] = {
         "gradient_evaluations": [row[0]["gradient_evaluations"] for row in rows]
     }

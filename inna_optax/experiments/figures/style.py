@@ -88,12 +88,12 @@ def _plain_ticks(side: Any) -> None:
 
 def save(figure: Any, folder: pathlib.Path, stem: str) -> list[pathlib.Path]:
     """Writes the figure as PNG and PDF; returns their paths."""
-    png, pdf = folder / f"{stem}.png", folder / f"{stem}.pdf"
+    paths = [folder / f"{stem}.png", folder / f"{stem}.pdf"]
     for axis in figure.axes:
         for side in (axis.xaxis, axis.yaxis):
             if side.get_scale() == "log":
                 _plain_ticks(side)
-    figure.savefig(png, dpi=160)
-    figure.set_layout_engine("none")  # which would do the same again
-    figure.savefig(pdf)
-    return [png, pdf]
+    for path in paths:
+        figure.savefig(path, dpi=160)
+        figure.set_layout_engine("none")  # which would do the same again
+    return paths

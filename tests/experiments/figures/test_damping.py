@@ -80,6 +80,12 @@ def test_each_share_shows_its_best_rate_if_one_lowers_the_loss():
     assert list(best[0.99]) == [0.3]
 
 
+def test_the_picture_says_how_many_seeds_diverged():
+    figure = draw_comparisons([SUMMARY])
+    (caption,) = (text.get_text() for text in figure.axes[1].texts)
+    assert "left out: INNA (1 of 3), Nesterov (1 of 3), heavy ball (1 of 3)" in caption
+
+
 def test_nesterovs_line_is_its_best_over_all_momenta():
     loss, accuracy, _ = draw_comparisons([SUMMARY]).axes
     level = {line.get_label(): line.get_ydata() for line in loss.lines}
