@@ -154,6 +154,7 @@ COMPARISONS = {
         "what is used today, tuned alike",
         tuple(modern.DESK),
         modern.entries,
+        others=("gpt",),
         protocol=modern.PROTOCOL,
         desk=modern.DESK,
         weight_decay=0.0,

@@ -28,7 +28,7 @@ DESK = {
     "digits": Scale(epochs=30, seeds=3),
     "f": Scale(epochs=8, seeds=3, train_examples=10_000, test_examples=10_000),
     "a": Scale(epochs=5, seeds=3, train_examples=2_000, test_examples=2_000),
-    "gpt": Scale(epochs=2, seeds=3, train_examples=3_200, test_examples=500),
+    "gpt-tiny": Scale(epochs=1, seeds=3, train_examples=9_600, test_examples=1_000),
 }
 
 

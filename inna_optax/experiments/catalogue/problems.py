@@ -57,6 +57,7 @@ class Problem(NamedTuple):
     desk: Scale  # what 2 CPU cores do in an afternoon
     source: str  # where the setting comes from
     weight_decay: float = 0.0  # lambda of section 4.5.1
+    context: int = 0  # of text: the bytes from which the next one is predicted
 
 
 def _mlp(facts: DataFacts, rngs: Any) -> Any:
@@ -114,6 +115,12 @@ def _gpt(facts: DataFacts, rngs: Any) -> Any:
     from inna_optax.zoo import Transformer
 
     return Transformer(facts.classes, rngs=rngs)
+
+
+def _gpt_tiny(facts: DataFacts, rngs: Any) -> Any:
+    from inna_optax.zoo import Transformer
+
+    return Transformer(facts.classes, width=64, layers=2, rngs=rngs)
 
 
 def _chapter_2(dataset: str) -> Problem:
@@ -204,6 +211,22 @@ PROBLEMS = {
             paper=Scale(epochs=1, seeds=3, train_examples=20_000, test_examples=1_000),
             desk=Scale(epochs=2, seeds=3, train_examples=3_200, test_examples=500),
             source="in neither paper: a language model of bytes",
+            context=128,
+        ),
+        # For comparisons of many runs on a machine without an accelerator: 300 updates
+        # take a CPU core half a minute.
+        Problem(
+            name="gpt-tiny",
+            title="transformer of 0.1M parameters",
+            datasets=(TEXT,),
+            network=_gpt_tiny,
+            objective="bits per byte",
+            protocol=MODERN,
+            batch_size=32,
+            paper=Scale(epochs=1, seeds=3, train_examples=64_000, test_examples=1_000),
+            desk=Scale(epochs=1, seeds=3, train_examples=9_600, test_examples=1_000),
+            source="in neither paper: `gpt`, a seventh of its size",
+            context=64,
         ),
         _table_4_1(
             "a",

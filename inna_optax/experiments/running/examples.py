@@ -15,7 +15,6 @@ from inna_optax.experiments.catalogue.problems import (
     Problem,
 )
 
-CONTEXT = 128  # bytes from which the next one is predicted
 BYTES = 256
 
 Arrays = Mapping[str, np.ndarray]  # each of shape (examples, ...)
@@ -43,7 +42,7 @@ def load_examples(
       DataError: if the data are not found or not as they must be.
     """
     name = dataset or problem.datasets[0]
-    return _text(data_dir) if name == TEXT else _images(name, data_dir)
+    return _text(problem, data_dir) if name == TEXT else _images(name, data_dir)
 
 
 def facts_of(
@@ -52,7 +51,7 @@ def facts_of(
     """What is known of that many examples of a problem before they are read."""
     counts = (train_examples, test_examples)
     if TEXT in problem.datasets:
-        return DataFacts(name, *counts, (CONTEXT + 1,), BYTES, BYTES - 1)
+        return DataFacts(name, *counts, (problem.context + 1,), BYTES, BYTES - 1)
     if name in SOURCES:
         source = SOURCES[name]
         return DataFacts(name, *counts, source.image_shape, source.classes, 255)
@@ -80,8 +79,8 @@ def _images(name: str, data_dir: pathlib.Path | None) -> Examples:
     )
 
 
-def _text(data_dir: pathlib.Path | None) -> Examples:
-    text = data.load_text(data_dir, CONTEXT)
+def _text(problem: Problem, data_dir: pathlib.Path | None) -> Examples:
+    text = data.load_text(data_dir, problem.context)
     source = f"Python {text.python}'s standard library" if text.python else text.name
     return Examples(
         text.name,

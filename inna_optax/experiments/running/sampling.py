@@ -7,7 +7,6 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from inna_optax.experiments.running.examples import CONTEXT
 from inna_optax.experiments.running.setting import Setting
 from inna_optax.training import Run
 
@@ -29,7 +28,7 @@ def sample_text(setting: Setting, run: Run, length: int = 240) -> str:
         token = jax.random.categorical(key, logits / TEMPERATURE).astype(jnp.uint8)
         return jnp.append(window[1:], token), token
 
-    start = jnp.full(CONTEXT, START[0], jnp.uint8)
+    start = jnp.full(setting.problem.context, START[0], jnp.uint8)
     keys = jax.random.split(jax.random.key(run.seed), length)
     _, tokens = jax.jit(lambda start: jax.lax.scan(draw, start, keys))(start)
     return _as_text(np.asarray(tokens))

@@ -1,4 +1,4 @@
-"""The problem `gpt`: a language model of bytes."""
+"""The problems `gpt` and `gpt-tiny`: language models of bytes."""
 
 import json
 
@@ -76,18 +76,23 @@ def test_another_text_is_another_run(small, folder, tmp_path):
     assert "has sha256" in done.stderr
 
 
-def test_without_a_folder_it_is_the_standard_library():
-    """No download; the published network, of 0.8 million parameters."""
-    problem = PROBLEMS["gpt"]
+@pytest.mark.parametrize(
+    ("name", "context", "size"), [("gpt", 128, 820_352), ("gpt-tiny", 64, 115_008)]
+)
+def test_without_a_folder_it_is_the_standard_library(name, context, size):
+    """No download; a network of the size that its title says."""
+    problem = PROBLEMS[name]
     setting = open_setting(problem, problem.desk)
     assert setting.title.endswith("standard library")
     assert setting.facts.train_examples == problem.desk.train_examples
+    assert setting.facts.shape == (context + 1,)
     optimizer = problem.protocol.entry("nesterov").optimizer
     program = program_for(setting, optimizer, None)
     values = {"learning_rate": 0.1, **optimizer.defaults}
     run = program.start(jnp.uint32(0), values)
 
-    assert sum(x.size for x in jax.tree.leaves(run.params)) == 820_352
+    assert sum(x.size for x in jax.tree.leaves(run.params)) == size
+    assert f"{size / 1e6:.1f}M parameters" in problem.title
 
 
 def test_a_figures_folder_without_text_leaves_the_default(folder, tmp_path):
