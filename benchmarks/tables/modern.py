@@ -2,21 +2,22 @@
 
 import json
 
-from inna_optax.experiments.figures.modern import ranked, test_metric
+from inna_optax.experiments.claims.standing import in_words, ranked, test_metric
 
 from .common import PAPERS, layout, provenance
 from .dial import spread, training_loss
 
 
-def modern() -> str:
+def modern(folder: str = "figure-modern") -> str:
     """What each optimizer's best trial reaches on each problem, the best first."""
-    record = json.loads((PAPERS / "figure-modern" / "figure-modern.json").read_text())
+    record = json.loads((PAPERS / folder / "figure-modern.json").read_text())
     columns = "problem | optimizer | trials | test | training loss | chosen"
-    rows = []
+    rows, standings = [], []
     for name, summary in record["problems"].items():
         metric = test_metric(summary)
         form = ".1%" if "accuracy" in metric else ".3f"
-        for entry in ranked(summary, metric):
+        for key in ranked(summary, metric):
+            entry = summary["optimizers"][key]
             chosen = ", ".join(
                 f"{key} {entry['hyperparameters'][key]:.3g}"
                 for key in entry["hyperparameters"]
@@ -30,4 +31,7 @@ def modern() -> str:
                 chosen,
             ]
             rows.append(" | ".join(cells))
-    return "\n\n".join([layout(columns, rows), provenance(record)])
+        standings += [f"- `{name}`, {line}" for line in in_words(summary)]
+    return "\n\n".join(
+        [layout(columns, rows), "\n".join(standings), provenance(record)]
+    )

@@ -16,7 +16,13 @@ from inna_optax.experiments.claims import (
     table_of_networks,
 )
 from inna_optax.experiments.claims.claim import judged, load, load_all
-from inna_optax.experiments.claims.networks import seeds_of
+from inna_optax.experiments.claims.networks import (
+    ACCURACY,
+    LOSS,
+    ends_above,
+    seeds_of,
+    shown,
+)
 from inna_optax.experiments.claims.order import Order, order
 
 PAPERS = pathlib.Path(__file__).parents[2] / "benchmarks" / "results" / "papers"
@@ -506,7 +512,16 @@ def test_a_seed_that_diverged_counts_as_the_worst():
     record = summary(inna=[1.0], sgd=2)
     record["optimizers"]["inna"]["diverged"] = 1
     assert seeds_of(record, "inna") == [1.0, math.inf]
-    assert seeds_of(record, "inna", "final_test_accuracy")[-1] == 0.0
+    assert seeds_of(record, "inna", "final_test_accuracy")[-1] == -math.inf
+    texts = [shown(record, ("inna", "sgd"), m) for m in (LOSS, ACCURACY)]
+    assert all(text.startswith("inna with a diverged seed, sgd ") for text in texts)
+
+
+def test_a_diverged_seed_hides_no_order_of_accuracies():
+    """The ranges tell, not the spread: no number of seeds is asked for."""
+    record = summary(inna=[1.0, 1.0], sgd=[1.0, 1.0])
+    record["optimizers"]["inna"]["diverged"] = 1
+    assert ends_above(record, "sgd", ["inna"]) == Order(None)
 
 
 @pytest.mark.parametrize("claim", OF_NETWORKS, ids=lambda claim: claim.claim[:60])

@@ -35,7 +35,7 @@ PROBLEMS = {
 AGREES, DISAGREES, UNDECIDED = "agrees", "disagrees", "undecided"
 NOT_TESTED = "not tested"
 
-Record = dict[str, Any]
+Record = Mapping[str, Any]
 # What was measured, in words, and whether it agrees.
 Verdict = tuple[str, str]
 

@@ -22,7 +22,7 @@ def seeds_of(summary: Record, name: str, metric: str = LOSS) -> list[float]:
 
     Records of an older format keep the best, the worst and the mean: of three seeds all
     follow from them, of more these two stand for all.  A seed that diverged has an
-    infinite loss and no accuracy.
+    infinite loss, and an accuracy below all others.
     """
     entry = summary["optimizers"][name]
     spread = entry[metric] or {"by_seed": []}
@@ -32,7 +32,7 @@ def seeds_of(summary: Record, name: str, metric: str = LOSS) -> list[float]:
         values = [spread["best"], spread["worst"]]
         if len(summary["seeds"]) - diverged == 3:
             values.append(3 * spread["mean"] - sum(values))
-    worst = 0.0 if metric == ACCURACY else math.inf
+    worst = -math.inf if metric == ACCURACY else math.inf
     return [*values, *[worst] * diverged]
 
 
@@ -78,8 +78,12 @@ def label(summary: Record, name: str) -> str:
 def shown(summary: Record, names: Iterable[str], metric: str = LOSS) -> str:
     """The means of some entries, by their labels."""
     form = ".1%" if metric == ACCURACY else ".3g"
+
+    def text(value: float) -> str:
+        return f"{value:{form}}" if math.isfinite(value) else "with a diverged seed"
+
     return ", ".join(
-        f"{label(summary, name)} {mean(summary, name, metric):{form}}" for name in names
+        f"{label(summary, name)} {text(mean(summary, name, metric))}" for name in names
     )
 
 

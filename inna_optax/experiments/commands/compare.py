@@ -17,6 +17,7 @@ from inna_optax.experiments.catalogue.protocols import (
     search_epochs_for,
 )
 from inna_optax.experiments.catalogue.schedules import Schedule
+from inna_optax.experiments.claims.standing import in_words
 from inna_optax.experiments.commands.verdicts import print_claims
 from inna_optax.experiments.figures.comparison import (
     describe_choice,
@@ -72,7 +73,7 @@ def compare(
         write_json(folder / SUMMARY, {**summary, **provenance(command)})
         (picture, *_) = save(draw_comparisons([summary]), folder, "comparison")
         save(draw_sensitivity([summary]), folder, "sensitivity")
-    console.print(summary_table(summary))
+    print_summary(console, summary)
     console.print(f"Picture: {picture}", soft_wrap=True)
     console.print(
         f"Records: {folder / SUMMARY}, {folder / SEARCH}, {folder / RUNS}",
@@ -132,7 +133,7 @@ def compare_problems(
         paths += save(draw_sensitivity(shown_problems), folder, f"{stem}-sensitivity")
     console = Console()
     for summary in written["problems"].values():
-        console.print(summary_table(summary))
+        print_summary(console, summary)
     print_claims(console, record_name, written)
     for path in (*paths, record):
         console.print(str(path), soft_wrap=True)
@@ -356,6 +357,13 @@ def curves_of(runs: Sequence[RunRecord]) -> dict[str, Any]:
             "largest": values.max(axis=1),
         }
     return curves
+
+
+def print_summary(console: Console, summary: Summary) -> None:
+    """Prints a comparison's table, and who is ahead."""
+    console.print(summary_table(summary))
+    for line in in_words(summary):
+        console.print(line[0].upper() + line[1:], highlight=False)
 
 
 def summary_table(summary: Summary) -> Table:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from inna_optax.experiments.claims.standing import ranked, test_metric
 from inna_optax.experiments.figures import style
 from inna_optax.experiments.figures.comparison import (
     COLUMN_WIDTH,
@@ -37,24 +38,6 @@ def draw_comparisons(summaries: Sequence[Summary]) -> Any:
     return figure
 
 
-def test_metric(summary: Summary) -> str:
-    """The metric of the test set that matters: the accuracy where there is one."""
-    entries = summary["optimizers"].values()
-    measured = all(entry["final_test_accuracy"] for entry in entries)
-    return "final_test_accuracy" if measured else "final_test_loss"
-
-
-def ranked(summary: Summary, metric: str) -> list[Mapping[str, Any]]:
-    """The entries, the best mean first; those whose seeds all diverged last."""
-
-    def key(entry: Mapping[str, Any]) -> float:
-        if entry[metric] is None:
-            return np.inf
-        return -entry[metric]["mean"] if "accuracy" in metric else entry[metric]["mean"]
-
-    return sorted(summary["optimizers"].values(), key=key)
-
-
 def next_best(entry: Mapping[str, Any]) -> list[float]:
     """The scores of the search's second and third best trials, over the best's.
 
@@ -79,7 +62,7 @@ def describe(summary: Summary) -> str:
 
 
 def _draw_dots(axis: Any, summary: Summary, metric: str) -> None:
-    entries = ranked(summary, metric)
+    entries = [summary["optimizers"][name] for name in ranked(summary, metric)]
     sign = -1 if "accuracy" in metric else 1
     for y, entry in enumerate(entries):
         if entry[metric] is None:

@@ -69,11 +69,13 @@ def test_trials_are_equal_and_the_ranges_are_recorded(record):
 
 
 def test_the_picture_ranks_by_the_test_set(record):
-    from inna_optax.experiments.figures.modern import draw_comparisons, ranked
+    from inna_optax.experiments.claims.standing import ranked
+    from inna_optax.experiments.figures.modern import draw_comparisons
 
     _, found = record
     summary = found["problems"]["digits"]
-    best, worst = ranked(summary, "final_test_accuracy")
+    names = ranked(summary, "final_test_accuracy")
+    best, worst = (summary["optimizers"][name] for name in names)
     assert best["final_test_accuracy"]["mean"] >= worst["final_test_accuracy"]["mean"]
     above, below = draw_comparisons([summary]).axes
     labels = [label.get_text() for label in above.get_yticklabels()]
