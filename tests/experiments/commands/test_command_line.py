@@ -3,6 +3,7 @@
 import csv
 import json
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -58,6 +59,12 @@ def test_compare_writes_the_summary(comparison):
         assert loss["best"] <= loss["mean"] <= loss["worst"]
         assert accuracy["worst"] <= accuracy["mean"] <= accuracy["best"]
         assert accuracy["mean"] > 0.8  # the networks did learn to read digits
+
+
+def test_compare_says_who_is_ahead(comparison):
+    _, done = comparison
+    for metric in ("Test accuracy", "Training loss"):
+        assert re.search(rf"^{metric}: .+ is best\.", done.stdout, re.MULTILINE)
 
 
 def test_compare_writes_each_run(comparison):
