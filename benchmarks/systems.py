@@ -9,7 +9,8 @@ GPUs and on sixteen TPUs: the collectives of one update, with the bytes of their
 results on a device, and the memory of a device.  The second is one update of 68 billion
 parameters on 512 TPUs, each of which holds its share of every array.  The third is the
 training step of many runs as one program, which `compare` makes of a grid, on one
-device: the operations and bytes of one update of a run.  No data are read, and no
+device: the operations and bytes of one update of a run.  The fourth is the training
+step of a transformer by several optimizers, counted alike.  No data are read, and no
 time is measured.  All takes some half an hour on 2 CPU cores.  The record keeps the
 rows that a run does not make anew.
 
@@ -36,6 +37,7 @@ TRAINING = [("H100", "1x1x8"), ("v5e", "v5e:4x4")]
 PROBLEMS = ["a", "d"]
 SHARDED = ("v5p", "v5p:8x8x8")
 TOGETHER = ("f", ("H100", "v5e"), (1, 3, 15))
+TRANSFORMER = ("gpt", ("H100", "v5e"), ("nesterov", "inna", "adamw", "innaprop"))
 LAYERS = 80
 # The kernels of a transformer's layer of width 8192, with 8 of 64 heads for keys and
 # values: queries, keys, values, output, and three of the gated perceptron.
@@ -62,28 +64,32 @@ def memory_of(compiled: Any) -> dict[str, int]:
 
 
 def setting_of(name: str, sharding: Any, mesh: Mesh | None) -> Any:
-    """A problem's setting with the whole data set, as shapes."""
+    """A problem's setting as shapes: the whole data set; of text what is published."""
     # They need the extra `experiments`.
     from inna_optax.data.catalog import SOURCES
-    from inna_optax.experiments.catalogue.problems import PROBLEMS
+    from inna_optax.experiments.catalogue.problems import PROBLEMS, TEXT
     from inna_optax.experiments.running.examples import facts_of
     from inna_optax.experiments.running.setting import Setting
     from inna_optax.training import Arrays
 
     problem = PROBLEMS[name]
-    source = SOURCES[problem.datasets[0]]
-    examples, pixels = source.examples["train"], math.prod(source.image_shape)
+    (dataset, *_) = problem.datasets
+    if dataset == TEXT:
+        counts = (problem.paper.train_examples, problem.paper.test_examples)
+    else:
+        counts = tuple(SOURCES[dataset].examples[x] for x in ("train", "test"))
+    facts = facts_of(problem, dataset, *counts)
+    size = math.prod(facts.shape)
+    example = {"images": ((size,), jnp.uint8), "labels": ((), jnp.int32)}
+    if dataset == TEXT:
+        example = {"tokens": ((size,), jnp.uint8)}
     data = {
-        key: jax.ShapeDtypeStruct(shape, dtype, sharding=sharding)
-        for key, shape, dtype in (
-            ("images", (examples, pixels), jnp.uint8),
-            ("labels", (examples,), jnp.int32),
-        )
+        key: jax.ShapeDtypeStruct((counts[0], *shape), dtype, sharding=sharding)
+        for key, (shape, dtype) in example.items()
     }
-    counts = (examples, source.examples["test"])
     return Setting(
         problem,
-        facts_of(problem, source.name, *counts),
+        facts,
         Arrays(train=data, test=data),
         problem.batch_size,
         problem.paper.epochs,
@@ -92,12 +98,13 @@ def setting_of(name: str, sharding: Any, mesh: Mesh | None) -> Any:
     )
 
 
-def program_and_values(setting: Any) -> tuple[Any, Any]:
-    """The functions of a run of INNA, and its hyperparameters."""
+def program_and_values(setting: Any, optimizer: str = "inna") -> tuple[Any, Any]:
+    """The functions of a run, and its hyperparameters."""
     from inna_optax.experiments.running.setting import program_for
 
-    entry = setting.problem.protocol.entry("inna")
-    return program_for(setting, entry.optimizer, entry.schedule), entry.grid[0]
+    entry = setting.problem.protocol.entry(optimizer)
+    schedule = entry.schedule and entry.schedule.over(setting.problem.paper.epochs)
+    return program_for(setting, entry.optimizer, schedule), entry.grid[0]
 
 
 def training_step(name: str, chip: str, topology: str, model: int) -> dict:
@@ -134,13 +141,13 @@ def training_step(name: str, chip: str, topology: str, model: int) -> dict:
     }
 
 
-def together(name: str, chip: str, runs: int) -> dict:
+def together(name: str, chip: str, runs: int, optimizer: str = "inna") -> dict:
     """An epoch's loop of as many runs as one program, on one device."""
     from inna_optax.training import vectorize
 
     place = NamedSharding(compiling.one_device(chip), PartitionSpec())
     setting = setting_of(name, place, None)
-    program, values = program_and_values(setting)
+    program, values = program_and_values(setting, optimizer)
     seeds: Any = np.uint32(0)
     if runs > 1:
         program, seeds = vectorize(program), np.arange(runs, dtype=np.uint32)
@@ -159,7 +166,7 @@ def together(name: str, chip: str, runs: int) -> dict:
         run, placed(values), setting.arrays.train, np.int32(0), np.int32(0), np.int32(9)
     ).compile()
     turn = compiling.count_turn(compiled.as_text())
-    images = setting.arrays.train["images"]  # bytes
+    (examples, *_) = setting.arrays.train.values()  # bytes
     operations = (compiled.cost_analysis() or {}).get("flops")
     return {
         "problem": name,
@@ -168,7 +175,7 @@ def together(name: str, chip: str, runs: int) -> dict:
         # XLA counts them for TPUs only: a GPU's library has its own convolutions.
         "operations": operations / runs if operations else None,
         # Without the data set, of which a turn gathers a mini-batch for each run.
-        "bytes": (turn.bytes_moved - images.size) / runs,
+        "bytes": (turn.bytes_moved - examples.size) / runs,
         "kernels": turn.kernels,
         **memory_of(compiled),
         "compile_seconds": round(time.monotonic() - began, 1),
@@ -219,7 +226,8 @@ def sharded_update(name: str, chip: str, topology: str, layers: int) -> dict:
 
 def show_together(row: dict) -> None:
     print(
-        f"{row['runs']:4} runs of {row['problem']} on {row['chip']}: for each"
+        f"{row['runs']:4} runs of {row['problem']} by {row.get('optimizer', 'inna')}"
+        f" on {row['chip']}: for each"
         f" {(row['operations'] or 0) / 1e6:,.1f} million operations,"
         f" {row['bytes'] / 2**20:,.1f} MiB moved, temporaries"
         f" {row['temporary_bytes'] / 2**20 / row['runs']:,.1f} MiB;"
@@ -258,15 +266,22 @@ def main() -> None:
         "--optimizers", nargs="*", choices=optimizers.SOME, default=optimizers.SOME
     )
     parser.add_argument("--no-together", action="store_true", help="not the third")
+    parser.add_argument("--no-transformer", action="store_true", help="not the fourth")
     parser.add_argument("--out", type=pathlib.Path, help="folder for the record")
     arguments = parser.parse_args()
 
-    steps, updates, vectorized = [], [], []
+    steps, updates, vectorized, transformer = [], [], [], []
     name, chips, counts = TOGETHER
     for chip in () if arguments.no_together else chips:
         for runs in counts:
             vectorized.append(together(name, chip, runs))
             show_together(vectorized[-1])
+    name, chips, solvers = TRANSFORMER
+    for chip in () if arguments.no_transformer else chips:
+        for optimizer in solvers:
+            row = together(name, chip, 1, optimizer)
+            transformer.append({"optimizer": optimizer, **row})
+            show_together(transformer[-1])
     for name in arguments.optimizers:
         updates.append(sharded_update(name, *SHARDED, LAYERS))
         show(updates[-1])
@@ -279,6 +294,7 @@ def main() -> None:
         "training_steps": steps,
         "sharded_updates": updates,
         "together": vectorized,
+        "transformer": transformer,
     }
     key = ("problem", "optimizer", "chip", "mesh", "runs")
     compiling.save(arguments.out, "systems", parts, key)

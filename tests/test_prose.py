@@ -170,3 +170,18 @@ def test_what_the_share_buys_and_costs():
         f"that is {said(f'{stable}_{share}')} against {said(f'{stable}_{heavy}')}",
     ):
         assert sentence in text
+
+
+def test_a_transformers_update_costs_the_same():
+    path = ROOT / "benchmarks" / "results" / "systems.json"
+    rows = json.loads(path.read_text())["transformer"]
+    found = {(row["chip"], row["optimizer"]): row for row in rows}
+    more = []
+    for chip in ("H100", "v5e"):
+        for ours, other in (("innaprop", "adamw"), ("inna", "nesterov")):
+            pair = [found[chip, name] for name in (ours, other)]
+            for key in ("bytes", "in_place_bytes", "temporary_bytes"):
+                assert abs(pair[0][key] / pair[1][key] - 1) < 0.005
+            more.append(pair[0]["kernels"] - pair[1]["kernels"])
+    assert more == [0, -1, 15, 14]
+    assert "a TPU starts 15 small kernels more" in page("costs.md")

@@ -48,6 +48,7 @@ TABLES: dict[str, Table] = {
     "systems_sharded_updates": systems.sharded_updates,
     "systems_together": systems.together,
     "systems_training_steps": systems.training_steps,
+    "systems_transformer": systems.transformer,
     "table-3.1": papers.table_3_1,
     "training_step": training_step.training_step,
     "training_step_gpu": partial(training_step.on_gpu, "training_step_gpu"),

@@ -75,6 +75,25 @@ def together() -> str:
     return counted(columns, rows, record)
 
 
+def transformer() -> str:
+    """The training step of a transformer by several optimizers."""
+    record = read("systems")
+    columns = (
+        "chip | optimizer | kernels of one update | moved | params and state"
+        " | temporaries"
+    )
+    rows = []
+    for row in record["transformer"]:
+        cells = [
+            row["chip"],
+            f"`{row['optimizer']}`",
+            f"{row['kernels']:.0f}",
+            *map(_mib, (row["bytes"], row["in_place_bytes"], row["temporary_bytes"])),
+        ]
+        rows.append(" | ".join(cells))
+    return counted(columns, rows, record)
+
+
 def _mib(size: float) -> str:
     return f"{size / 2**20:,.1f} MiB"
 
