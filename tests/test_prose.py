@@ -184,4 +184,4 @@ def test_a_transformers_update_costs_the_same():
                 assert abs(pair[0][key] / pair[1][key] - 1) < 0.005
             more.append(pair[0]["kernels"] - pair[1]["kernels"])
     assert more == [0, -1, 15, 14]
-    assert "a TPU starts 15 small kernels more" in page("costs.md")
+    assert "a TPU starts some 15 small kernels more" in page("costs.md")
