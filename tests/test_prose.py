@@ -2,10 +2,13 @@
 
 import itertools
 import json
+import math
 import pathlib
 import statistics
 
+from inna_optax import inna_from_momentum
 from inna_optax.experiments.claims.order import order
+from inna_optax.experiments.figures.comparison import is_at_the_edge
 
 ROOT = pathlib.Path(__file__).parent.parent
 PAPERS = ROOT / "benchmarks" / "results" / "papers"
@@ -101,6 +104,41 @@ def test_beside_what_people_use_on_the_digits():
     assert "ends well from one seed of three and diverges from the others" in (
         page("choosing.md")
     )
+
+
+def below(found, first, second, metric, sign=1):
+    """Whether the first ends below the second, None if it cannot be told."""
+    pair = (seeds(found[name], metric, sign) for name in (first, second))
+    return order(*pair).below
+
+
+def test_beside_what_people_use_on_cifar10():
+    """INNAprop and AdamW lead in test; INNA is below momentum in training only."""
+    found = optimizers("figure-modern", "figure-modern-f", problem="f")
+    accuracy, loss = "final_test_accuracy", "final_train_data_loss"
+    for name in found.keys() - {"innaprop", "adamw"}:
+        assert below(found, "innaprop", name, accuracy, -1)
+    assert below(found, "innaprop", "adamw", accuracy, -1) is None
+    assert below(found, "innaprop", "adamw", loss)
+    for other in ("momentum", "nesterov"):
+        assert below(found, "inna", other, accuracy, -1) is None
+        assert below(found, "inna", other, loss)
+        for name in ("damped_momentum", "step_tuned_sgd"):
+            assert below(found, name, other, accuracy, -1) is None
+            assert below(found, name, other, loss) is None
+    losses = {name: entry[loss]["mean"] for name, entry in found.items()}
+    muon, second, *_ = sorted(losses.values())
+    assert losses["muon"] == muon < second / 5
+    chosen = found["innaprop"]["hyperparameters"]
+    in_units = inna_from_momentum(0.005, 0.5, 0.3)
+    for name, value in in_units._asdict().items():
+        assert math.isclose(chosen[name], value, rel_tol=1e-5)
+    at_an_edge = {name for name, entry in found.items() if is_at_the_edge(entry)}
+    assert at_an_edge == {"innaprop", "adamw", "schedule_free_adamw", "muon"}
+    assert "INNAprop and AdamW lead in test accuracy, level with each other" in (
+        page("choosing.md")
+    )
+    assert "`inna_from_momentum(0.005, 0.5, 0.3)`" in page("choosing.md")
 
 
 def test_lenet_with_batch_normalization_on_all_of_cifar10():

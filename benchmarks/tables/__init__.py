@@ -39,6 +39,7 @@ TABLES: dict[str, Table] = {
     "devices": devices.devices,
     "figures": papers.of_figures,
     "modern": modern.modern,
+    "modern-f": partial(modern.modern, "figure-modern-f"),
     "problems": problems.problems,
     "soak": soak.soak,
     "step_cost": step_cost.step_cost,

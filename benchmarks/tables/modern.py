@@ -3,6 +3,7 @@
 import json
 
 from inna_optax.experiments.claims.standing import in_words, ranked, test_metric
+from inna_optax.experiments.figures.comparison import describe_choice
 
 from .common import PAPERS, layout, provenance
 from .dial import spread, training_loss
@@ -18,17 +19,13 @@ def modern(folder: str = "figure-modern") -> str:
         form = ".1%" if "accuracy" in metric else ".3f"
         for key in ranked(summary, metric):
             entry = summary["optimizers"][key]
-            chosen = ", ".join(
-                f"{key} {entry['hyperparameters'][key]:.3g}"
-                for key in entry["hyperparameters"]
-            )
             cells = [
                 f"`{name}`",
                 entry["label"],
                 str(len(entry["search"])),
                 spread(entry[metric], form),
                 training_loss(summary, entry, "final_train_data_loss"),
-                chosen,
+                describe_choice(entry),
             ]
             rows.append(" | ".join(cells))
         standings += [f"- `{name}`, {line}" for line in in_words(summary)]
