@@ -23,7 +23,7 @@ PARTS = {
 # The same within inna_optax.experiments.
 PARTS_OF_EXPERIMENTS = {
     "catalogue": {"errors"},
-    "figures": {"errors"},
+    "figures": {"errors", "claims"},
     "running": {"errors", "catalogue"},
     "claims": set(),
     "commands": {"errors", "catalogue", "claims", "figures", "running"},
