@@ -141,6 +141,45 @@ def test_beside_what_people_use_on_cifar10():
     assert "`inna_from_momentum(0.005, 0.5, 0.3)`" in page("choosing.md")
 
 
+def test_beside_what_people_use_with_a_transformer():
+    """Adaptive methods lead; INNAprop is level with AdamW, INNA with Nesterov."""
+    found = optimizers("figure-modern", "figure-modern-gpt", problem="gpt-tiny")
+    metric = "final_test_loss"
+    bits = {name: entry[metric]["mean"] for name, entry in found.items()}
+    momenta = {"momentum", "nesterov", "damped_momentum", "inna", "step_tuned_sgd"}
+    assert min(bits[name] for name in momenta) > bits["adamw"] + 0.7
+    assert below(found, "innaprop", "adamw", metric) is None
+    assert below(found, "adamw", "innaprop", metric) is None
+    assert found["adamw"]["hyperparameters"]["b1"] == 0.5
+    for ahead in ("muon", "schedule_free_adamw"):
+        for name in ("adamw", "innaprop"):
+            assert below(found, ahead, name, metric)
+    assert below(found, "muon", "schedule_free_adamw", metric)
+    assert below(found, "inna", "nesterov", metric) is None
+    assert below(found, "inna", "momentum", metric)
+    spreads = [
+        statistics.stdev(seeds(found[name], metric))
+        for name in ("inna", "nesterov", "momentum")
+    ]
+    assert min(spreads) == spreads[0]
+    given = {name: entry["gradient_evaluations"] for name, entry in found.items()}
+    assert given.pop("step_tuned_sgd") == 540
+    assert set(given.values()) == {270}
+    sentence = f"{bits['innaprop']:.2f} beside {bits['adamw']:.2f} bits"
+    assert sentence in page("choosing.md")
+    for problem, of_test in (("f", "final_test_accuracy"), ("gpt-tiny", metric)):
+        folder = "figure-modern-f" if problem == "f" else "figure-modern-gpt"
+        found = optimizers("figure-modern", folder, problem=problem)
+        sign = -1 if problem == "f" else 1
+        for name in ("momentum", "nesterov"):
+            assert below(found, "innaprop", name, of_test, sign)
+        assert below(found, "innaprop", "adamw", of_test, sign) is None
+        assert below(found, "inna", "nesterov", of_test, sign) is None
+    assert "INNAprop is level with AdamW, and ahead of momentum on a LeNet" in (
+        (ROOT / "README.md").read_text()
+    )
+
+
 def test_lenet_with_batch_normalization_on_all_of_cifar10():
     summary = json.loads((PAPERS / "compare-f" / "summary.json").read_text())
     found = summary["optimizers"]

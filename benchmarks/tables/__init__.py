@@ -40,6 +40,7 @@ TABLES: dict[str, Table] = {
     "figures": papers.of_figures,
     "modern": modern.modern,
     "modern-f": partial(modern.modern, "figure-modern-f"),
+    "modern-gpt": partial(modern.modern, "figure-modern-gpt"),
     "problems": problems.problems,
     "soak": soak.soak,
     "step_cost": step_cost.step_cost,

@@ -95,14 +95,12 @@ def describe_size(summary: Summary) -> str:
         whole = published[key]
         return f"{count:,}{f' of {whole:,}' if count < whole else ''} {unit}"
 
-    evaluations = max(
-        entry["gradient_evaluations"] for entry in summary["optimizers"].values()
-    )
     twice = "each mini-batch twice; " if summary["each_batch_twice"] else ""
     changes = "".join(
         f"{name.replace('_', ' ')} {value}; "
         for name, value in summary.get("changes", {}).items()
     )
+    one_epoch = summary["epochs"] == published["epochs"] == 1
     text = summary.get("objective") == "bits per byte"
     examples = "windows of text" if text else "images"
     return (
@@ -110,13 +108,26 @@ def describe_size(summary: Summary) -> str:
         + ", "
         + of(summary["test_examples"], "test_examples", f"test {examples}")
         + "\n"
-        + of(summary["epochs"], "epochs", "epochs")
-        + f" ({evaluations:,} gradients), "
+        + of(summary["epochs"], "epochs", "epoch" if one_epoch else "epochs")
+        + f" ({_gradients(summary)}), "
         + of(len(summary["seeds"]), "seeds", "seeds")
         + f"\n{changes}{twice}batch "
         + of(summary["batch_size"], "batch_size", "").rstrip()
         + (", no penalty" if summary.get("weight_decay") == 0 else "")
     )
+
+
+def _gradients(summary: Summary) -> str:
+    """How many all entries were given, and who was given others."""
+    counts = {
+        entry["label"]: entry["gradient_evaluations"]
+        for entry in summary["optimizers"].values()
+    }
+    ((usual, _),) = collections.Counter(counts.values()).most_common(1)
+    others = "".join(
+        f"; {label} {count:,}" for label, count in counts.items() if count != usual
+    )
+    return f"{usual:,} gradients{others}"
 
 
 def draw_comparisons(summaries: Sequence[Summary]) -> Any:

@@ -64,6 +64,18 @@ def test_the_caption_says_what_was_cut_and_only_that():
     assert "each mini-batch twice" in describe_scale(summary(each_batch_twice=True))
 
 
+def test_who_was_given_other_gradients_is_named():
+    """A single epoch cannot be halved for a method that uses each batch twice."""
+    once = summary(epochs=1)
+    once["published"]["epochs"] = 1
+    once["optimizers"]["step_tuned_sgd"] = {
+        **once["optimizers"]["inna"],
+        "label": "Step-Tuned SGD",
+        "gradient_evaluations": 40,
+    }
+    assert "\n1 epoch (20 gradients; Step-Tuned SGD 40), " in describe_scale(once)
+
+
 def test_problems_of_the_figure_that_were_not_run_are_named():
     text = describe_scale(summary(left_out=["b", "c"]))
     assert text.endswith("\nof the figure's problems not run: b, c")
