@@ -40,7 +40,7 @@ def damping(folder: str = "figure-damping") -> str:
 
 def training_loss(summary: dict, entry: dict, metric: str) -> str:
     """Over the seeds that ended, and how many of them did not."""
-    text = spread(entry[metric], ".2g")
+    text = spread(entry[metric], ".3g")
     if entry["diverged"]:
         text += f", {entry['diverged']} of {len(summary['seeds'])} seeds diverged"
     return text
