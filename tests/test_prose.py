@@ -6,6 +6,8 @@ import math
 import pathlib
 import statistics
 
+import pytest
+
 from inna_optax import inna_from_momentum
 from inna_optax.experiments.claims.order import order
 from inna_optax.experiments.figures.comparison import is_at_the_edge
@@ -25,6 +27,12 @@ def optimizers(figure, folder=None, problem="digits"):
 
 def seeds(entry, metric, sign=1):
     return [sign * value for value in entry[metric]["by_seed"]]
+
+
+def below(found, first, second, metric, sign=1):
+    """Whether the first ends below the second, None if it cannot be told."""
+    pair = (seeds(found[name], metric, sign) for name in (first, second))
+    return order(*pair).below
 
 
 def test_the_share_on_the_digits():
@@ -94,8 +102,7 @@ def test_beside_what_people_use_on_the_digits():
     assert max(means) - min(means) <= 0.015
     for name in ("inna", "damped_momentum", "innaprop"):
         for baseline in ("momentum", "adamw"):
-            pair = (seeds(found[x], accuracy, -1) for x in (name, baseline))
-            assert order(*pair).below is None
+            assert below(found, name, baseline, accuracy, -1) is None
     losses = {name: found[name]["final_train_data_loss"]["mean"] for name in others}
     assert min(losses, key=losses.__getitem__) == "muon"
     ends = seeds(found["step_tuned_sgd"], accuracy)
@@ -104,12 +111,6 @@ def test_beside_what_people_use_on_the_digits():
     assert "ends well from one seed of three and diverges from the others" in (
         page("choosing.md")
     )
-
-
-def below(found, first, second, metric, sign=1):
-    """Whether the first ends below the second, None if it cannot be told."""
-    pair = (seeds(found[name], metric, sign) for name in (first, second))
-    return order(*pair).below
 
 
 def test_beside_what_people_use_on_cifar10():
@@ -167,17 +168,45 @@ def test_beside_what_people_use_with_a_transformer():
     assert set(given.values()) == {270}
     sentence = f"{bits['innaprop']:.2f} beside {bits['adamw']:.2f} bits"
     assert sentence in page("choosing.md")
-    for problem, of_test in (("f", "final_test_accuracy"), ("gpt-tiny", metric)):
-        folder = "figure-modern-f" if problem == "f" else "figure-modern-gpt"
+    path = PAPERS / "figure-modern-gpt" / "figure-modern.json"
+    summary = json.loads(path.read_text())["problems"]["gpt-tiny"]
+    counts = f"Counts of pairs of bytes predict {summary['bigram_bits']:.2f} bits."
+    assert counts in page("choosing.md")
+
+
+@pytest.mark.parametrize(
+    ("folder", "problem", "metric", "sign"),
+    [
+        ("figure-modern-f", "f", "final_test_accuracy", -1),
+        ("figure-modern-gpt", "gpt-tiny", "final_test_loss", 1),
+    ],
+)
+def test_innaprop_beside_adamw_and_momentum(folder, problem, metric, sign):
+    """What README says of both problems, and of the digits where it differs."""
+    found = optimizers("figure-modern", folder, problem=problem)
+    for name in ("momentum", "nesterov"):
+        assert below(found, "innaprop", name, metric, sign)
+    assert below(found, "innaprop", "adamw", metric, sign) is None
+    assert below(found, "inna", "nesterov", metric, sign) is None
+    readme = (ROOT / "README.md").read_text()
+    assert "INNAprop is level with AdamW, and ahead of momentum on a LeNet" in readme
+    assert "On the digits none is ahead of momentum or AdamW." in readme
+
+
+def test_the_share_that_innaprop_chose():
+    """The same on the digits and on CIFAR-10; half of each step in the transformer."""
+    for settings, (folder, problem) in {
+        (0.005, 0.5, 0.3): ("figure-modern", "digits"),
+        (0.002, 0.8, 0.5): ("figure-modern-gpt", "gpt-tiny"),
+    }.items():
         found = optimizers("figure-modern", folder, problem=problem)
-        sign = -1 if problem == "f" else 1
-        for name in ("momentum", "nesterov"):
-            assert below(found, "innaprop", name, of_test, sign)
-        assert below(found, "innaprop", "adamw", of_test, sign) is None
-        assert below(found, "inna", "nesterov", of_test, sign) is None
-    assert "INNAprop is level with AdamW, and ahead of momentum on a LeNet" in (
-        (ROOT / "README.md").read_text()
+        chosen = found["innaprop"]["hyperparameters"]
+        for name, value in inna_from_momentum(*settings)._asdict().items():
+            assert math.isclose(chosen[name], value, rel_tol=1e-5)
+    row = (
+        "`inna_from_momentum(a * (1 - μ), μ, 0.3)`, with momenta down to 0.5 and shares"
     )
+    assert row in page("choosing.md")
 
 
 def test_lenet_with_batch_normalization_on_all_of_cifar10():

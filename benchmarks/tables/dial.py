@@ -3,7 +3,7 @@
 import json
 import statistics
 
-from inna_optax.experiments.claims.networks import seeds_of
+from inna_optax.experiments.claims.networks import costs_of
 from inna_optax.experiments.claims.order import order
 from inna_optax.experiments.figures.damping import effective_rate
 
@@ -59,10 +59,8 @@ def _verdict(summary: dict) -> str:
     """Whether INNA's share is better than Nesterov's method, by each metric."""
     texts = []
     for label, metric in METRICS.items():
-        sign = -1 if "accuracy" in metric else 1
         ours, nesterov = (
-            [sign * value for value in seeds_of(summary, name, metric)]
-            for name in ("damped_momentum", "nesterov")
+            costs_of(summary, name, metric) for name in ("damped_momentum", "nesterov")
         )
         better, seeds = order(ours, nesterov)
         word = {True: "better", False: "worse", None: "undecided"}[better]

@@ -19,7 +19,7 @@ from inna_optax.experiments.claims.claim import judged, load, load_all
 from inna_optax.experiments.claims.networks import (
     ACCURACY,
     LOSS,
-    ends_above,
+    ends_ahead,
     seeds_of,
     shown,
 )
@@ -521,7 +521,7 @@ def test_a_diverged_seed_hides_no_order_of_accuracies():
     """The ranges tell, not the spread: no number of seeds is asked for."""
     record = summary(inna=[1.0, 1.0], sgd=[1.0, 1.0])
     record["optimizers"]["inna"]["diverged"] = 1
-    assert ends_above(record, "sgd", ["inna"]) == Order(None)
+    assert ends_ahead(record, ["sgd"], ["inna"], ACCURACY) == Order(None)
 
 
 @pytest.mark.parametrize("claim", OF_NETWORKS, ids=lambda claim: claim.claim[:60])

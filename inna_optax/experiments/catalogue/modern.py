@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from inna_optax import inna_from_momentum
-from inna_optax.experiments.catalogue.problems import Scale
+from inna_optax.experiments.catalogue.problems import PROBLEMS, Scale
 from inna_optax.experiments.catalogue.protocols import (
     MODERN,
     Entry,
@@ -28,7 +28,7 @@ DESK = {
     "digits": Scale(epochs=30, seeds=3),
     "f": Scale(epochs=8, seeds=3, train_examples=10_000, test_examples=10_000),
     "a": Scale(epochs=5, seeds=3, train_examples=2_000, test_examples=2_000),
-    "gpt-tiny": Scale(epochs=1, seeds=3, train_examples=9_600, test_examples=1_000),
+    "gpt-tiny": PROBLEMS["gpt-tiny"].desk,
 }
 
 

@@ -1,5 +1,6 @@
 """The problems, as declarative records: a new one is an entry, not a code path."""
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -111,16 +112,10 @@ def _lenet_normalized(facts: DataFacts, rngs: Any) -> Any:
     return LeNet(facts.classes, facts.shape, normalization=batch_norm, rngs=rngs)
 
 
-def _gpt(facts: DataFacts, rngs: Any) -> Any:
+def _transformer(facts: DataFacts, rngs: Any, *, width: int, layers: int) -> Any:
     from inna_optax.zoo import Transformer
 
-    return Transformer(facts.classes, rngs=rngs)
-
-
-def _gpt_tiny(facts: DataFacts, rngs: Any) -> Any:
-    from inna_optax.zoo import Transformer
-
-    return Transformer(facts.classes, width=64, layers=2, rngs=rngs)
+    return Transformer(facts.classes, width=width, layers=layers, rngs=rngs)
 
 
 def _chapter_2(dataset: str) -> Problem:
@@ -163,6 +158,32 @@ def _table_4_1(
     )
 
 
+def _language_model(
+    name: str,
+    title: str,
+    *,
+    width: int,
+    layers: int,
+    context: int,
+    paper: Scale,
+    desk: Scale,
+    source: str,
+) -> Problem:
+    return Problem(
+        name=name,
+        title=title,
+        datasets=(TEXT,),
+        network=functools.partial(_transformer, width=width, layers=layers),
+        objective="bits per byte",
+        protocol=MODERN,
+        batch_size=32,
+        paper=paper,
+        desk=desk,
+        source=f"in neither paper: {source}",
+        context=context,
+    )
+
+
 _SMALL = Scale(epochs=20, seeds=3, train_examples=10_000, test_examples=2_000)
 _LARGE = Scale(epochs=10, seeds=2, train_examples=1_280, test_examples=500)
 
@@ -199,34 +220,28 @@ PROBLEMS = {
             desk=Scale(epochs=30, seeds=3, train_examples=50_000),
             source="the protocol of section 2.6.2 on LeNet",
         ),
-        Problem(
-            name="gpt",
-            title="transformer of 0.8M parameters",
-            datasets=(TEXT,),
-            network=_gpt,
-            objective="bits per byte",
-            protocol=MODERN,
-            batch_size=32,
+        _language_model(
+            "gpt",
+            "transformer of 0.8M parameters",
+            width=128,
+            layers=4,
+            context=128,
             # Some minutes on 2 CPU cores, 625 updates.
             paper=Scale(epochs=1, seeds=3, train_examples=20_000, test_examples=1_000),
             desk=Scale(epochs=2, seeds=3, train_examples=3_200, test_examples=500),
-            source="in neither paper: a language model of bytes",
-            context=128,
+            source="a language model of bytes",
         ),
         # For comparisons of many runs on a machine without an accelerator: 300 updates
         # take a CPU core half a minute.
-        Problem(
-            name="gpt-tiny",
-            title="transformer of 0.1M parameters",
-            datasets=(TEXT,),
-            network=_gpt_tiny,
-            objective="bits per byte",
-            protocol=MODERN,
-            batch_size=32,
+        _language_model(
+            "gpt-tiny",
+            "transformer of 0.1M parameters",
+            width=64,
+            layers=2,
+            context=64,
             paper=Scale(epochs=1, seeds=3, train_examples=64_000, test_examples=1_000),
             desk=Scale(epochs=1, seeds=3, train_examples=9_600, test_examples=1_000),
-            source="in neither paper: `gpt`, a seventh of its size",
-            context=64,
+            source="`gpt`, a seventh of its size",
         ),
         _table_4_1(
             "a",

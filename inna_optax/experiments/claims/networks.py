@@ -36,32 +36,32 @@ def seeds_of(summary: Record, name: str, metric: str = LOSS) -> list[float]:
     return [*values, *[worst] * diverged]
 
 
+def sign_of(metric: str) -> int:
+    """What makes the lower value of a metric the better one."""
+    return -1 if metric == ACCURACY else 1
+
+
+def costs_of(summary: Record, name: str, metric: str = LOSS) -> list[float]:
+    """A final value of each seed of an entry, signed so that the lower is better."""
+    return [sign_of(metric) * value for value in seeds_of(summary, name, metric)]
+
+
 def mean(summary: Record, name: str, metric: str = LOSS) -> float:
     """The mean over seeds of a final value of an entry."""
     values = seeds_of(summary, name, metric)
     return sum(values) / len(values)
 
 
-def ends_below(
+def ends_ahead(
     summary: Record,
     firsts: Iterable[str],
     seconds: Iterable[str],
     metric: str = LOSS,
 ) -> Order:
-    """Whether each of the first entries ends below each of the second ones."""
+    """Whether each of the first entries ends better than each of the second ones."""
     return all_below(
-        [seeds_of(summary, name, metric) for name in firsts],
-        [seeds_of(summary, name, metric) for name in seconds],
-    )
-
-
-def ends_above(
-    summary: Record, first: str, seconds: Iterable[str], metric: str = ACCURACY
-) -> Order:
-    """Whether the first entry ends above each of the second ones."""
-    return all_below(
-        [[-value for value in seeds_of(summary, first, metric)]],
-        [[-value for value in seeds_of(summary, name, metric)] for name in seconds],
+        [costs_of(summary, name, metric) for name in firsts],
+        [costs_of(summary, name, metric) for name in seconds],
     )
 
 
@@ -160,7 +160,7 @@ def alpha_and_beta_change_the_speed(summary: Record) -> Verdict:
 def good_default(summary: Record) -> Verdict:
     """The final training losses of the four settings."""
     name = "inna-alpha0.5-beta0.1"
-    orders = [ends_below(summary, [other], [name]) for other in others(summary, name)]
+    orders = [ends_ahead(summary, [other], [name]) for other in others(summary, name)]
     beaten = any(found.below for found in orders)
     return (
         "training loss: " + shown(summary, summary["optimizers"]),
@@ -171,7 +171,7 @@ def good_default(summary: Record) -> Verdict:
 def inna_and_adam_ahead(summary: Record) -> Verdict:
     """The final training losses of the four."""
     orders = {
-        label(summary, name): ends_below(summary, [name], ["sgd", "adagrad"])
+        label(summary, name): ends_ahead(summary, [name], ["sgd", "adagrad"])
         for name in ("inna", "adam")
     }
     holds = {name: found.below for name, found in orders.items()}
@@ -200,7 +200,7 @@ def inna_is_most_accurate(summary: Record) -> Verdict:
     """INNA's final accuracy and those of all others that were run."""
     return at_once(
         "test accuracy: " + shown(summary, summary["optimizers"], ACCURACY),
-        ends_above(summary, "inna", others(summary, "inna")),
+        ends_ahead(summary, ["inna"], others(summary, "inna"), ACCURACY),
     )
 
 
@@ -208,7 +208,7 @@ def power_below(summary: Record, first: str, second: str) -> Verdict:
     """The final training losses with each power, and of Adam."""
     return at_once(
         "training loss: " + shown(summary, summary["optimizers"]),
-        ends_below(summary, [first], [second]),
+        ends_ahead(summary, [first], [second]),
     )
 
 
@@ -233,7 +233,7 @@ def step_tuned_below_sgd(**summaries: Record) -> Verdict:
     """The final training losses of both on each problem."""
     names = ("step_tuned_sgd", "sgd")
     orders = parts_of_the_loss(
-        summaries, lambda s, metric: ends_below(s, names[:1], names[1:], metric)
+        summaries, lambda s, metric: ends_ahead(s, names[:1], names[1:], metric)
     )
     texts = [f"({n}) {shown(s, names)}" for n, s in summaries.items()]
     if "d without the penalty" in orders:
@@ -247,7 +247,7 @@ def step_tuned_is_best(**summaries: Record) -> Verdict:
     return on_problems(
         summaries,
         lambda s: shown(s, s["optimizers"]),
-        lambda s: ends_below(s, ["step_tuned_sgd"], others(s, "step_tuned_sgd")),
+        lambda s: ends_ahead(s, ["step_tuned_sgd"], others(s, "step_tuned_sgd")),
         "ab",
     )
 
@@ -305,7 +305,7 @@ def adaptive_ahead_on_the_autoencoder(d: Record) -> Verdict:
     if _has_parts(d):
         metrics["without"] = DATA_LOSS
     orders = {
-        part: ends_below(d, names[:2], names[2:], metric)
+        part: ends_ahead(d, names[:2], names[2:], metric)
         for part, metric in metrics.items()
     }
     texts = (f"{part}: {shown(d, names, metric)}" for part, metric in metrics.items())
@@ -354,7 +354,7 @@ def inna_generalizes_best(**summaries: Record) -> Verdict:
     return on_problems(
         summaries,
         lambda s: shown(s, s["optimizers"], ACCURACY),
-        lambda s: ends_above(s, "inna", others(s, "inna")),
+        lambda s: ends_ahead(s, ["inna"], others(s, "inna"), ACCURACY),
         "abcef",
     )
 

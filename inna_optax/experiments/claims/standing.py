@@ -3,7 +3,13 @@
 from typing import NamedTuple
 
 from inna_optax.experiments.claims.claim import Record
-from inna_optax.experiments.claims.networks import ACCURACY, LOSS, label, seeds_of
+from inna_optax.experiments.claims.networks import (
+    ACCURACY,
+    LOSS,
+    costs_of,
+    label,
+    sign_of,
+)
 from inna_optax.experiments.claims.order import order
 
 TEST_LOSS = "final_test_loss"
@@ -24,20 +30,13 @@ def test_metric(summary: Record) -> str:
     return ACCURACY if measured else TEST_LOSS
 
 
-def costs_of(summary: Record, name: str, metric: str) -> list[float]:
-    """A metric of each seed of an entry, with the sign that makes lower better."""
-    sign = -1 if metric == ACCURACY else 1
-    return [sign * value for value in seeds_of(summary, name, metric)]
-
-
 def ranked(summary: Record, metric: str) -> list[str]:
     """The names of the entries, the best mean first; those with diverged seeds last."""
 
     def key(name: str) -> tuple[int, float]:
         entry = summary["optimizers"][name]
         spread = entry[metric] or {"mean": 0.0}
-        sign = -1 if metric == ACCURACY else 1
-        return entry.get("diverged", 0), sign * spread["mean"]
+        return entry.get("diverged", 0), sign_of(metric) * spread["mean"]
 
     return sorted(summary["optimizers"], key=key)
 

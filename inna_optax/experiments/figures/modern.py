@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from inna_optax.experiments.claims.networks import sign_of
 from inna_optax.experiments.claims.standing import ranked, test_metric
 from inna_optax.experiments.figures import style
 from inna_optax.experiments.figures.comparison import (
@@ -63,7 +64,7 @@ def describe(summary: Summary) -> str:
 
 def _draw_dots(axis: Any, summary: Summary, metric: str) -> None:
     entries = [summary["optimizers"][name] for name in ranked(summary, metric)]
-    sign = -1 if "accuracy" in metric else 1
+    sign = sign_of(metric)
     for y, entry in enumerate(entries):
         if entry[metric] is None:
             axis.annotate("diverged", (0.5, y), xycoords=("axes fraction", "data"))
