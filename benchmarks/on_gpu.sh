@@ -5,8 +5,9 @@
 #
 # `papers` compares the optimizers of chapter 4 on PROBLEMS (f e d a) at the published
 # size, for EPOCHS passes (300 by default); `damping` and `modern` make the figures of
-# these names.  Unpack the gpu.tar of an earlier call in $OUT, and they continue from
-# there.  DATA_NOTE is what their records say of the data.
+# these names.  Each trains on its problems side by side.  Unpack the gpu.tar of an
+# earlier call in $OUT, and they continue from there.  DATA_NOTE is what their records
+# say of CIFAR-10.
 #
 # Records and logs go to $OUT (gpu-results by default).  After each stage all of them are
 # in $OUT/gpu.tar, so that a stop loses one stage at most.  TINY=1 tries every stage in
@@ -71,35 +72,48 @@ together() {
     --out "$results" --rounds "$(pick 1 3)" --updates $(pick "44 1" 440 200)
 }
 
-# Networks compared: `compare` or `figure` and its arguments, into the folder $2, for the
-# stage $1.  Goes on from what is there.
+# Networks compared on the problem $2, into the folder $3, for the stage $1: `compare` or
+# `figure` and its arguments.  Goes on from what is there.
 compared() {
-  local stage=$1 folder=$results/$2
-  shift 2
+  local stage=$1 problem=$2 folder=$results/$3 note=()
+  shift 3
+  case $problem in a | c | e | f) note=(${DATA_NOTE:+--data-note "$DATA_NOTE"}) ;; esac
   limited "$stage" 520 "$python" -m inna_optax "$@" --out "$folder" \
-    ${DATA_NOTE:+--data-note "$DATA_NOTE"} $([ ! -d "$folder" ] || echo --resume)
+    "${note[@]}" $([ ! -d "$folder" ] || echo --resume)
 }
 
-# The papers' comparisons at their size: f and e, then d, then a from one seed.
-papers() {
-  local problem
-  for problem in ${PROBLEMS:-f e d a}; do
-    compared papers "compare-$problem" compare "$problem" --scale paper \
-      --epochs "$(pick 1 "${EPOCHS:-300}")" ${TINY:+--train-examples 256} \
-      --seeds "$(pick 1 "$([ "$problem" = a ] && echo 1 || echo 3)")"
-  done
+# The function $1 for each of the problems $2..., side by side: while one compiles, which
+# takes the CPU, another has the GPU.
+side_by_side() {
+  local run=$1 problem
+  shift
+  for problem in "$@"; do "$run" "$problem" & done
+  wait
 }
 
-# The share of the fresh gradient beside Nesterov's method.
-damping() {
-  compared damping figure-damping figure damping --problems "$(pick digits e,f,mnist-lenet)" \
-    --epochs "$(pick 1 "${EPOCHS:-20}")" --seeds "$(pick 1 3)"
+# The papers' comparisons at their size: a from one seed.
+papers() { side_by_side paper ${PROBLEMS:-f e d a}; }
+paper() {
+  compared papers "$1" "compare-$1" compare "$1" --scale paper \
+    --epochs "$(pick 1 "${EPOCHS:-300}")" ${TINY:+--train-examples 256} \
+    --seeds "$(pick 1 "$([ "$1" = a ] && echo 1 || echo 3)")"
+}
+
+# The share of the fresh gradient beside Nesterov's method.  mnist-lenet has four times
+# the updates in an epoch.
+damping() { side_by_side dial $(pick digits e f mnist-lenet); }
+dial() {
+  local epochs=${EPOCHS:-20}
+  [ "$1" != mnist-lenet ] || epochs=$(((epochs + 3) / 4))
+  compared damping "$1" "figure-damping-$1" figure damping --problems "$1" \
+    --scale paper --epochs "$(pick 1 "$epochs")" --seeds "$(pick 1 3)"
 }
 
 # What is used today, tuned alike.
-modern() {
-  compared modern figure-modern figure modern --problems "$(pick digits f,a)" \
-    --epochs "$(pick 1 "${EPOCHS:-20}")" --train-examples "$(pick 256 50000)" \
+modern() { side_by_side used_today $(pick digits f a); }
+used_today() {
+  compared modern "$1" "figure-modern-$1" figure modern --problems "$1" --scale paper \
+    --epochs "$(pick 1 "${EPOCHS:-20}")" ${TINY:+--train-examples 256} \
     --seeds "$(pick 1 3)"
 }
 

@@ -258,7 +258,9 @@ def growth(results: list[dict]) -> dict[str, dict[str, float]]:
         return {}
     sizes = np.log([x["params"] for x in chosen])
     found = {}
-    for name in chosen[0]["rows"]:
+    # Not all optimizers are measured at all sizes.
+    names = [n for n in chosen[0]["rows"] if all(n in x["rows"] for x in chosen)]
+    for name in names:
         times = np.log([x["rows"][name]["milliseconds"] for x in chosen])
         exponent, _ = np.polyfit(sizes, times, 1)
         found[name] = {
@@ -362,19 +364,19 @@ def main() -> None:
         rounds = arguments.rounds if size <= 10**7 else -(-arguments.rounds // 3)
         results.append(measure(names, size, leaves, rounds))
         show(results[-1])
-    exponents = growth(results)
-    for name, fit in exponents.items():
+        # What is measured is kept, should the rest run out of time.
+        record.write(
+            arguments.out,
+            arguments.name,
+            {
+                "rounds": arguments.rounds,
+                "growth": growth(results),
+                "results": results,
+            },
+            packages=["torch"] if torch else [],
+        )
+    for name, fit in growth(results).items():
         print(f"{name:32}time ~ P^{fit['exponent']:.3f}, R^2 {fit['r2']:.4f}")
-    record.write(
-        arguments.out,
-        arguments.name,
-        {
-            "rounds": arguments.rounds,
-            "growth": exponents,
-            "results": results,
-        },
-        packages=["torch"] if torch else [],
-    )
 
 
 if __name__ == "__main__":

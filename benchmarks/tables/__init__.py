@@ -35,6 +35,8 @@ TABLES: dict[str, Table] = {
     "damping": dial.damping,
     "damping-constant": partial(dial.damping, "figure-damping-constant"),
     "damping-e": partial(dial.damping, "figure-damping-e"),
+    "damping-f": partial(dial.damping, "figure-damping-f"),
+    "damping-mnist": partial(dial.damping, "figure-damping-mnist"),
     "damping-penalty": partial(dial.damping, "figure-damping-penalty"),
     "devices": devices.devices,
     "figures": papers.of_figures,

@@ -5,7 +5,7 @@ import statistics
 
 from inna_optax.experiments.claims.networks import costs_of
 from inna_optax.experiments.claims.order import order
-from inna_optax.experiments.figures.damping import effective_rate
+from inna_optax.experiments.figures.damping import describe_rate
 
 from .common import PAPERS, layout, provenance
 
@@ -23,8 +23,10 @@ def damping(folder: str = "figure-damping") -> str:
     for name, summary in record["problems"].items():
         for entry in summary["optimizers"].values():
             values = entry["hyperparameters"]
-            rate = effective_rate(values)
-            chosen = f"{values['momentum']:g}, {values['damping']:.2g}, {rate:.3g}"
+            chosen = (
+                f"{values['momentum']:g}, {values['damping']:.2g},"
+                f" {describe_rate(entry)}"
+            )
             cells = [
                 f"`{name}`",
                 entry["label"],
@@ -47,12 +49,14 @@ def training_loss(summary: dict, entry: dict, metric: str) -> str:
 
 
 def spread(spread: dict | None, form: str) -> str:
-    """Mean and standard deviation over the seeds."""
+    """Mean and standard deviation over the seeds, of one seed its value."""
     if spread is None:
         return "-"
     values = spread["by_seed"]
-    deviation = statistics.stdev(values) if len(values) > 1 else float("nan")
-    return f"{statistics.mean(values):{form}} ± {deviation:{form}}"
+    text = f"{statistics.mean(values):{form}}"
+    if len(values) > 1:
+        text += f" ± {statistics.stdev(values):{form}}"
+    return text
 
 
 def _verdict(summary: dict) -> str:

@@ -156,6 +156,8 @@ compare --initial-speed -1
 compare --decay-power x
 compare --decay-power -1
 compare --optimizers adam --decay-power 1
+compare --rate-factor x
+compare --rate-factor 0
 compare --weight-decay nan
 compare --weight-decay -1
 compare --schedule cosin
@@ -193,6 +195,7 @@ figure 2.2 --beta -1
 figure 4.6 --initial-speed nan
 figure 2.4 --decay-power 1
 figure damping --decay-power 1
+figure modern --rate-factor 2
 figure damping --alpha 0.1
 figure damping --weight-decay x
 figure damping --schedule papr

@@ -9,14 +9,18 @@ from typing import Any, NamedTuple
 # figure, and Table 3.1: the first that is there counts.
 PLACES = {
     **{
-        name: (f"compare-{name}/summary.json", f"figure-{figure}/figure-{figure}.json")
+        name: (
+            f"compare-{name}/summary.json",
+            f"figure-{figure}-{name}/figure-{figure}.json",
+            f"figure-{figure}/figure-{figure}.json",
+        )
         for name, figure in (
             *((name, "4.4") for name in "abcd"),
             *((name, "4.6") for name in "ef"),
         )
     },
-    "4.5 (c)": ("figure-4.5/figure-4.5.json",),
-    "4.5 (d)": ("figure-4.5/figure-4.5.json",),
+    "4.5 (c)": ("figure-4.5-c/figure-4.5.json", "figure-4.5/figure-4.5.json"),
+    "4.5 (d)": ("figure-4.5-d/figure-4.5.json", "figure-4.5/figure-4.5.json"),
     "2.2": ("figure-2.2/figure-2.2.json",),
     "2.3": ("figure-2.3/figure-2.3.json",),
     "2.4": ("figure-2.4/figure-2.4.json",),

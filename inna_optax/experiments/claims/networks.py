@@ -315,23 +315,41 @@ def adaptive_ahead_on_the_autoencoder(d: Record) -> Verdict:
 
 def normalization_helps_step_tuned(e: Record, f: Record) -> Verdict:
     """Its loss over SGD's without and with the normalization, at the same length."""
-    ratios = [mean(s, "step_tuned_sgd") / mean(s, "sgd") for s in (e, f)]
-    measured = "its training loss over SGD's: {:.2f} without (e), {:.2f} with (f)"
+    measured = (
+        f"its training loss over SGD's: {_over_sgd(e)} without (e), {_over_sgd(f)} with"
+        " (f)"
+    )
     made = [(s["train_examples"], s["epochs"]) for s in (e, f)]
     if made[0] != made[1]:
         lengths = " and ".join(f"{n:,} images for {m} epochs" for n, m in made)
-        return f"{measured.format(*ratios)}, of {lengths}", verdict(None)
-    # Seed by seed: both losses are of the same initialization.
-    logs = [
-        [
-            math.log(ours / sgd)
-            for ours, sgd in zip(
-                seeds_of(s, "step_tuned_sgd"), seeds_of(s, "sgd"), strict=False
-            )
-        ]
-        for s in (f, e)
+        return f"{measured}, of {lengths}", verdict(None)
+    return at_once(measured, order(_logs_over_sgd(f), _logs_over_sgd(e)))
+
+
+def _over_sgd(summary: Record) -> str:
+    """The ratio of the means, or how many seeds of whom have none."""
+    names = ("step_tuned_sgd", "sgd")
+    for name in names:
+        if diverged := summary["optimizers"][name].get("diverged", 0):
+            count = len(summary["seeds"])
+            return f"{diverged} of {count} seeds of {label(summary, name)} diverged"
+    ours, sgd = (mean(summary, name) for name in names)
+    return f"{ours / sgd:.2f}"
+
+
+def _logs_over_sgd(summary: Record) -> list[float]:
+    """The logarithm of Step-Tuned SGD's final loss over SGD's, of each seed.
+
+    Both start from the same initialization.  If a seed diverged, each is held against
+    SGD's mean.
+    """
+    ours, sgd = (seeds_of(summary, name) for name in ("step_tuned_sgd", "sgd"))
+    if not all(map(math.isfinite, [*ours, *sgd])):
+        sgd = [mean(summary, "sgd")] * len(ours)
+    return [
+        math.inf if math.isinf(x) else -math.inf if math.isinf(y) else math.log(x / y)
+        for x, y in zip(ours, sgd, strict=False)
     ]
-    return at_once(measured.format(*ratios), order(*logs))
 
 
 def each_batch_twice(

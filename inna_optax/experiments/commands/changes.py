@@ -22,6 +22,8 @@ def check_changes(changes: Mapping[str, Any]) -> None:
     for name in ("decay_power", "weight_decay"):
         if name in changes:
             check_number(name, changes[name], "[0, inf)")
+    if "rate_factor" in changes:
+        check_number("rate_factor", changes["rate_factor"], "(0, inf)")
     inna_optax.inna(0.1, **{name: changes[name] for name in OF_INNA if name in changes})
 
 
@@ -52,6 +54,12 @@ def change_entries(entries: Sequence[Entry], changes: Mapping[str, Any]) -> list
                 else entry
                 for entry in changed
             ]
+    if "rate_factor" in changes:
+        if any(entry.ranges for entry in entries):
+            raise ArgumentError(
+                "rate_factor", "cannot be set: each optimizer has ranges of its own"
+            )
+        changed = [_with_rates(entry, changes["rate_factor"]) for entry in changed]
     if "decay_power" in changes:
         power = changes["decay_power"]
         decays = [e.schedule for e in changed if isinstance(e.schedule, Decay)]
@@ -63,6 +71,16 @@ def change_entries(entries: Sequence[Entry], changes: Mapping[str, Any]) -> list
             for entry in changed
         ]
     return changed
+
+
+def _with_rates(entry: Entry, factor: float) -> Entry:
+    """The entry with each learning rate of its grid times the factor."""
+    return entry._replace(
+        grid=tuple(
+            {**point, "learning_rate": factor * point["learning_rate"]}
+            for point in entry.grid
+        )
+    )
 
 
 def _check_one(name: str, values: set[float]) -> None:

@@ -30,7 +30,7 @@ from inna_optax.experiments.running.folders import output_folder
 from inna_optax.experiments.running.grid import Grid, Point, train_points
 from inna_optax.experiments.running.progress import progress_bar
 from inna_optax.experiments.running.provenance import provenance
-from inna_optax.experiments.running.records import METRICS, RunRecord
+from inna_optax.experiments.running.records import METRICS, RunRecord, has_diverged
 from inna_optax.experiments.running.setting import Setting, program_for
 from inna_optax.experiments.running.stopping import stop_signals
 from inna_optax.experiments.running.terminal import Console
@@ -317,7 +317,7 @@ def late_mean(run: RunRecord, metric: str) -> float:
 
 def ended(runs: Sequence[RunRecord]) -> list[RunRecord]:
     """The runs that did not diverge."""
-    return [run for run in runs if np.isfinite(run.history[-1]["train_loss"])]
+    return [run for run in runs if not has_diverged(run.history)]
 
 
 def _spread(

@@ -39,6 +39,8 @@ CHANGES = {
     "beta": "INNA's, in place of the protocol's",
     "initial_speed": "INNA's, in place of the protocol's",
     "decay_power": "the learning rates that fall are divided by q^X",
+    "rate_factor": "the learning rates that are searched, times X: for a choice at the"
+    " edge of the grid",
     "weight_decay": "lambda of the penalty lambda/2 ||theta||^2",
 }
 

@@ -92,6 +92,18 @@ def effective_rate(hyperparameters: Mapping[str, float]) -> float:
     return hyperparameters["learning_rate"] / (1 - hyperparameters["momentum"])
 
 
+def describe_rate(entry: Mapping[str, Any]) -> str:
+    """The chosen effective rate, and whether it is at the edge of those searched."""
+    # To the digits that the product of a rate and 1 - momentum keeps.
+    rates = {
+        float(f"{effective_rate(point['hyperparameters']):.9g}")
+        for point in entry["search"]
+    }
+    chosen = float(f"{effective_rate(entry['hyperparameters']):.9g}")
+    edge = " (edge of the grid)" if chosen in (min(rates), max(rates)) else ""
+    return f"{chosen:.3g}{edge}"
+
+
 def outcomes(summary: Summary) -> list[str]:
     """What each of the best settings reaches over the seeds, a line each."""
     texts = []
@@ -100,7 +112,7 @@ def outcomes(summary: Summary) -> list[str]:
         text = (
             f"{entry['label']} (best of {len(entry['search'])}):"
             f" μ {chosen['momentum']:g}, c {chosen['damping']:.2g},"
-            f" rate {effective_rate(chosen):.3g}"
+            f" rate {describe_rate(entry)}"
         )
         for name, metric, form in (
             ("loss", "final_train_loss", ".2g"),

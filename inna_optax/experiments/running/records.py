@@ -3,7 +3,7 @@
 import json
 import math
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from inna_optax.experiments.catalogue.contenders import Contender
@@ -82,6 +82,15 @@ def history_row(row: Mapping[str, Any], run: int | None = None) -> Row:
 def is_finite(row: Mapping[str, Any]) -> bool:
     """Whether a run can continue after that row of its history."""
     return row["train_loss"] is not None and math.isfinite(row["train_loss"])
+
+
+def has_diverged(history: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a run's training loss is lost, or ends above where it began.
+
+    A loss can end at 1e6 and stay finite: one huge step, after which no unit is active.
+    """
+    first, last = history[0], history[-1]
+    return not is_finite(last) or last["train_loss"] > first["train_loss"]
 
 
 def read_record(path: pathlib.Path) -> dict[str, Any]:

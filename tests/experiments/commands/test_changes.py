@@ -35,9 +35,26 @@ def test_a_schedule_is_that_of_all():
         assert [entry.schedule for entry in changed] == [schedule] * 2
 
 
+@pytest.mark.parametrize("number", ["4.4", "damping"])
+def test_a_factor_moves_the_search_of_all_and_nothing_else(number):
+    shown = COMPARISONS[number]
+    entries = shown.entries(shown.protocol or CHAPTER_4)
+    for entry, moved in zip(
+        entries, change_entries(entries, {"rate_factor": 0.25}), strict=True
+    ):
+        for point, other in zip(entry.grid, moved.grid, strict=True):
+            rate = point["learning_rate"]
+            assert other == {**point, "learning_rate": 0.25 * rate}
+
+
 @pytest.mark.parametrize(
     ("number", "name"),
-    [("2.2", "alpha"), ("2.4", "decay_power"), ("damping", "beta")],
+    [
+        ("2.2", "alpha"),
+        ("2.4", "decay_power"),
+        ("damping", "beta"),
+        ("modern", "rate_factor"),
+    ],
 )
 def test_what_a_figure_varies_or_lacks_cannot_be_set(number, name):
     shown = COMPARISONS[number]

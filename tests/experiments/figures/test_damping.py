@@ -4,6 +4,7 @@ import numpy as np
 
 from inna_optax.experiments.figures.damping import (
     best_runs,
+    describe_rate,
     draw_comparisons,
     outcomes,
 )
@@ -96,4 +97,13 @@ def test_nesterovs_line_is_its_best_over_all_momenta():
 
 def test_the_outcome_states_trials_setting_and_spread():
     first = outcomes(SUMMARY)[0]
-    assert first.startswith("INNA (best of 5): μ 0.9, c 0.2, rate 1, loss 0.2 ± 0.14")
+    assert first.startswith(
+        "INNA (best of 5): μ 0.9, c 0.2, rate 1 (edge of the grid), loss 0.2 ± 0.14"
+    )
+
+
+def test_a_rate_between_others_is_not_at_the_edge():
+    """Of the effective rates: learning rates differ with the momentum."""
+    search = [point(rate, mu, 0.2, 0.5) for rate in (2, 1, 4) for mu in (0.9, 0.97)]
+    assert describe_rate(entry("INNA", search)) == "2"
+    assert describe_rate(entry("INNA", search[2:])) == "1 (edge of the grid)"
