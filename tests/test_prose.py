@@ -268,6 +268,44 @@ def test_lenet_without_batch_normalization_on_all_of_cifar10():
     assert "(results.md#the-papers-claims) the best of 15." in page("caveats.md")
 
 
+def test_who_leads_under_the_thesiss_protocol():
+    """INNA in training on a, e and f; nowhere in test; Adam and RMSprop on d."""
+    of_e, of_f = (
+        json.loads((PAPERS / f"compare-{name}" / "summary.json").read_text())[
+            "optimizers"
+        ]
+        for name in "ef"
+    )
+    of_a = optimizers("figure-4.4", "figure-4.4-a", problem="a")
+    of_d = optimizers("figure-4.4", "figure-4.4-d", problem="d")
+    accuracy, loss = "final_test_accuracy", "final_train_loss"
+    for found in (of_a, of_e, of_f):
+        losses = {name: entry[loss] for name, entry in found.items()}
+        inna = losses.pop("inna")
+        assert inna["worst"] < min(spread["best"] for spread in losses.values())
+        accuracies = {name: entry[accuracy]["mean"] for name, entry in found.items()}
+        assert max(accuracies, key=accuracies.__getitem__) != "inna"
+    means = {
+        name: [entry[metric]["mean"] for metric in (loss, accuracy)]
+        for name, entry in of_e.items()
+    }
+    inna, adam, sgd = (means[name] for name in ("inna", "adam", "sgd"))
+    sentence = f"{inna[0]:.3f} beside Adam's {adam[0]:.3f} and SGD's {sgd[0]:.3f}"
+    assert sentence in page("choosing.md")
+    for name, other in itertools.permutations(("inna", "adam", "sgd"), 2):
+        assert below(of_e, name, other, accuracy, -1) is None
+        assert round(100 * means[name][1]) in (59, 60)
+    best = max(of_a, key=lambda name: of_a[name][accuracy]["mean"])
+    assert (best, below(of_a, "adam", "inna", accuracy, -1)) == ("adam", None)
+    percents = [f"{of_a[n][accuracy]['mean']:.0%}" for n in ("adam", "inna")]
+    assert "{} beside INNA's {}".format(*percents) in page("choosing.md")
+    places = sorted(of_d, key=lambda name: of_d[name][loss]["mean"])
+    assert places[:2] == ["adam", "rmsprop"]
+    assert "INNA fits convolutional networks best, and is nowhere the best in test" in (
+        page("choosing.md")
+    )
+
+
 def test_two_steps_on_each_mini_batch():
     """Lower for SGD and INNA, at the largest learning rate of the grid."""
     once = optimizers("figure-4.4", "figure-4.4-d", problem="d")
