@@ -14,6 +14,7 @@ from inna_optax.experiments.running.progress import progress_bar
 from inna_optax.experiments.running.records import (
     Row,
     RunRecord,
+    has_diverged,
     history_row,
     is_finite,
     read_own_record,
@@ -34,7 +35,6 @@ from inna_optax.training import (
 )
 from inna_optax.training.processes import is_first, wait_for_all
 
-DIVERGED = 10  # times the loss at the start
 HISTORY = "history.csv"
 
 
@@ -167,7 +167,7 @@ def _report(run: RunRecord, history: Sequence[Row], folder: pathlib.Path) -> int
     console.print(f"Records: {folder / RECORD}", soft_wrap=True)
     if not is_finite(final):
         went = f"is not finite after epoch {final['epoch']}: the run stopped there"
-    elif final["train_loss"] > DIVERGED * history[0]["train_loss"]:
+    elif has_diverged(history):
         start = history[0]["train_loss"]
         went = f"rose from {start:.3g} to {final['train_loss']:.3g}"
     else:

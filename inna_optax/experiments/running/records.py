@@ -26,6 +26,7 @@ COLUMNS = (
     "test_accuracy",
     "seconds",
 )
+DIVERGED = 10  # times the training loss at the start
 METRICS = tuple(name for name in COLUMNS if name.startswith(("train_", "test_")))
 
 
@@ -85,12 +86,12 @@ def is_finite(row: Mapping[str, Any]) -> bool:
 
 
 def has_diverged(history: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether a run's training loss is lost, or ends above where it began.
+    """Whether a run's training loss is lost, or ends far above where it began.
 
     A loss can end at 1e6 and stay finite: one huge step, after which no unit is active.
     """
     first, last = history[0], history[-1]
-    return not is_finite(last) or last["train_loss"] > first["train_loss"]
+    return not is_finite(last) or last["train_loss"] > DIVERGED * first["train_loss"]
 
 
 def read_record(path: pathlib.Path) -> dict[str, Any]:
