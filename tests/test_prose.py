@@ -371,6 +371,25 @@ def test_what_the_share_buys_and_costs():
         assert sentence in text
 
 
+def test_updates_measured_on_a_gpu():
+    path = ROOT / "benchmarks" / "results" / "step_cost_gpu.json"
+    results = {r["params"]: r["rows"] for r in json.loads(path.read_text())["results"]}
+    rows = results[10**9]
+    adamw = rows["optax.adamw"]["milliseconds"]
+    nesterov = rows["optax.sgd, nesterov"]["milliseconds"]
+    ratios = [
+        rows["inna"]["milliseconds"] / nesterov,
+        *(rows[n]["milliseconds"] / adamw for n in ("innaprop", "step_tuned_sgd")),
+        rows["PyTorch AdamW, fused"]["milliseconds"] / adamw,
+    ]
+    sentence = (
+        "INNA takes {:.2f} times that of Nesterov momentum, INNAprop's {:.2f} times"
+        " and Step-Tuned SGD's {:.2f} times that of AdamW"
+    )
+    assert sentence.format(*ratios) in page("costs.md")
+    assert f"PyTorch's fused AdamW takes {ratios[-1]:.2f}." in page("costs.md")
+
+
 def test_a_transformers_update_costs_the_same():
     path = ROOT / "benchmarks" / "results" / "systems.json"
     rows = json.loads(path.read_text())["transformer"]

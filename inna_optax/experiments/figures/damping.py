@@ -28,7 +28,8 @@ COURSES = {
 
 def draw_comparisons(summaries: Sequence[Summary]) -> Any:
     """One row a problem."""
-    figure = style.new_figure(2.9 * COLUMN_WIDTH, 0.6 + 4.9 * len(summaries))
+    figure = style.new_figure(2.9 * COLUMN_WIDTH, 0.8 + 4.9 * len(summaries))
+    figure.get_layout_engine().set(h_pad=0.15)  # between the captions and the legend
     grid = figure.subplots(len(summaries), 3, squeeze=False)
     for axes, summary in zip(grid, summaries, strict=True):
         _draw_shares(axes[0], summary, "train_loss")
@@ -37,8 +38,10 @@ def draw_comparisons(summaries: Sequence[Summary]) -> Any:
         axes[1].set_title(summary["title"], fontsize=11)
         axes[1].annotate(
             "\n".join([*outcomes(summary), describe_scale(summary)]),
-            (0.5, -0.24),
+            (0.5, 0.0),
+            (0, -50),  # below the axis's label of two lines
             xycoords="axes fraction",
+            textcoords="offset points",
             ha="center",
             va="top",
             fontsize=9,
