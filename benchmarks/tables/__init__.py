@@ -37,6 +37,7 @@ TABLES: dict[str, Table] = {
     "damping-e": partial(dial.damping, "figure-damping-e"),
     "damping-f": partial(dial.damping, "figure-damping-f"),
     "damping-mnist": partial(dial.damping, "figure-damping-mnist"),
+    "damping-mnist-small": partial(dial.damping, "figure-damping-mnist-small"),
     "damping-penalty": partial(dial.damping, "figure-damping-penalty"),
     "devices": devices.devices,
     "figures": papers.of_figures,
