@@ -153,7 +153,13 @@ def test_the_share_with_batch_normalization():
     assert min(point["hyperparameters"]["momentum"] for point in ours["search"]) == 0.9
     text = page("inna-in-one-line.md")
     assert "Nesterov's method takes 5 steps, INNA the shortest that it was" in text
-    assert "Both take their largest effective rate" in text
+    assert "Both take their largest effective rate. Larger ones, from 2 to 23," in text
+    larger = optimizers("figure-damping", "figure-damping-f-large", problem="f")
+    for name in ("damped_momentum", "nesterov"):
+        assert describe_rate(larger[name]) == "2 (edge of the grid)"
+    for pair in itertools.permutations(("damped_momentum", "nesterov")):
+        for metric, sign in (("final_train_loss", 1), ("final_test_accuracy", -1)):
+            assert below(larger, *pair, metric, sign) is None
 
 
 def test_beside_what_people_use_on_the_digits():

@@ -36,6 +36,7 @@ TABLES: dict[str, Table] = {
     "damping-constant": partial(dial.damping, "figure-damping-constant"),
     "damping-e": partial(dial.damping, "figure-damping-e"),
     "damping-f": partial(dial.damping, "figure-damping-f"),
+    "damping-f-large": partial(dial.damping, "figure-damping-f-large"),
     "damping-mnist": partial(dial.damping, "figure-damping-mnist"),
     "damping-mnist-small": partial(dial.damping, "figure-damping-mnist-small"),
     "damping-penalty": partial(dial.damping, "figure-damping-penalty"),
