@@ -205,7 +205,9 @@ def test_beside_what_people_use_on_cifar10():
     for name, value in in_units._asdict().items():
         assert math.isclose(chosen[name], value, rel_tol=1e-5)
     at_an_edge = {name for name, entry in found.items() if is_at_the_edge(entry)}
-    assert at_an_edge == {"innaprop", "adamw", "schedule_free_adamw", "muon"}
+    assert at_an_edge == {"nesterov", "adamw", "schedule_free_adamw", "muon"}
+    edges = "Nesterov momentum, AdamW, Schedule-Free AdamW and Muon chose the largest"
+    assert edges in page("choosing.md")
     assert "INNAprop and AdamW lead in test accuracy, level with each other" in (
         page("choosing.md")
     )

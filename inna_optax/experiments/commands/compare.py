@@ -23,6 +23,7 @@ from inna_optax.experiments.figures.comparison import (
     describe_choice,
     describe_scale,
     draw_comparisons,
+    is_at_the_edge,
 )
 from inna_optax.experiments.figures.sensitivity import draw_sensitivity
 from inna_optax.experiments.figures.style import save
@@ -360,10 +361,21 @@ def curves_of(runs: Sequence[RunRecord]) -> dict[str, Any]:
 
 
 def print_summary(console: Console, summary: Summary) -> None:
-    """Prints a comparison's table, and who is ahead."""
+    """Prints a comparison's table, who is ahead, and whose grid was too narrow."""
     console.print(summary_table(summary))
     for line in in_words(summary):
         console.print(line[0].upper() + line[1:], highlight=False)
+    narrow = [
+        entry["label"]
+        for entry in summary["optimizers"].values()
+        if is_at_the_edge(entry) and "ranges" not in entry
+    ]
+    if narrow:
+        console.print(
+            f"At the edge of the grid: {'; '.join(narrow)}. --rate-factor searches"
+            " beyond it.",
+            highlight=False,
+        )
 
 
 def summary_table(summary: Summary) -> Table:

@@ -45,11 +45,25 @@ def describe_choice(entry: Mapping[str, Any]) -> str:
     )
 
 
+def effective_rate(hyperparameters: Mapping[str, float]) -> float:
+    """How far a gradient moves the params in the end, over its size.
+
+    In the nine digits that are left of a product with 1 - momentum.
+    """
+    rate = hyperparameters["learning_rate"]
+    if "momentum" in hyperparameters:
+        rate /= 1 - hyperparameters["momentum"]
+    elif "alpha" in hyperparameters:  # gamma / alpha of INNA and INNAprop
+        rate /= hyperparameters["alpha"]
+    return float(f"{rate:.9g}")
+
+
 def is_at_the_edge(entry: Mapping[str, Any]) -> bool:
-    """Whether the chosen learning rate is the smallest or the largest of the grid."""
-    rates = {p["hyperparameters"]["learning_rate"] for p in entry.get("search", ())}
-    edges = {min(rates), max(rates)} if rates else set()
-    return entry["hyperparameters"]["learning_rate"] in edges
+    """Whether the chosen rate is the smallest or the largest that was searched."""
+    rates = [effective_rate(p["hyperparameters"]) for p in entry.get("search", ())]
+    if not rates:
+        return False
+    return effective_rate(entry["hyperparameters"]) in (min(rates), max(rates))
 
 
 def line_styles(summary: Summary) -> list[tuple[Mapping[str, Any], tuple[str, Any]]]:

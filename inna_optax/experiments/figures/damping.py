@@ -15,6 +15,8 @@ from inna_optax.experiments.figures.comparison import (
     COLUMN_WIDTH,
     Summary,
     describe_scale,
+    effective_rate,
+    is_at_the_edge,
 )
 
 MEMORIES = (style.SKY, style.BLUE, style.PURPLE)
@@ -90,21 +92,10 @@ def best_runs(summary: Summary) -> dict[float, dict[float, Mapping[str, Any]]]:
     }
 
 
-def effective_rate(hyperparameters: Mapping[str, float]) -> float:
-    """The learning rate over 1 - momentum."""
-    return hyperparameters["learning_rate"] / (1 - hyperparameters["momentum"])
-
-
 def describe_rate(entry: Mapping[str, Any]) -> str:
     """The chosen effective rate, and whether it is at the edge of those searched."""
-    # To the digits that the product of a rate and 1 - momentum keeps.
-    rates = {
-        float(f"{effective_rate(point['hyperparameters']):.9g}")
-        for point in entry["search"]
-    }
-    chosen = float(f"{effective_rate(entry['hyperparameters']):.9g}")
-    edge = " (edge of the grid)" if chosen in (min(rates), max(rates)) else ""
-    return f"{chosen:.3g}{edge}"
+    edge = " (edge of the grid)" if is_at_the_edge(entry) else ""
+    return f"{effective_rate(entry['hyperparameters']):.3g}{edge}"
 
 
 def outcomes(summary: Summary) -> list[str]:

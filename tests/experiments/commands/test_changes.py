@@ -68,13 +68,23 @@ def test_record_and_picture_state_the_changes(tmp_path):
     done = call(
         *("compare", "--optimizers", "inna", "--epochs", 1, "--seeds", 1),
         *("--train-examples", 64, "--beta", 0.3, "--weight-decay", 0.01),
+        *("--rate-factor", 0.01),
         *("--out", tmp_path / "out"),
     )
     assert done.returncode == 0, done.stderr
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
-    assert summary["changes"] == {"beta": 0.3, "weight_decay": 0.01}
-    assert "beta 0.3; weight decay 0.01; batch" in describe_scale(summary)
+    assert summary["changes"] == {
+        "beta": 0.3,
+        "rate_factor": 0.01,
+        "weight_decay": 0.01,
+    }
+    assert "beta 0.3; rate factor 0.01; weight decay 0.01; batch" in (
+        describe_scale(summary)
+    )
     run = json.loads((tmp_path / "out" / "runs" / "inna-0.json").read_text())
     assert (run["hyperparameters"]["beta"], run["weight_decay"]) == (0.3, 0.01)
+    # Of such small rates the largest is the best.
+    assert run["hyperparameters"]["learning_rate"] == 0.01
+    assert "At the edge of the grid: INNA. --rate-factor searches" in done.stdout
     loss = run["final"]["train_loss"] - run["final"]["train_data_loss"]
     assert loss > 0.01  # a penalty of 1e-4, the problem's own, would give 0.01 of it

@@ -1,6 +1,7 @@
 """The picture of a search."""
 
 import numpy as np
+import pytest
 
 from inna_optax.experiments.figures.comparison import describe_choice, is_at_the_edge
 from inna_optax.experiments.figures.sensitivity import (
@@ -51,3 +52,20 @@ def test_a_choice_at_the_edge_says_so():
     assert is_at_the_edge(entry(POINTS, 0.01))
     assert describe_choice(entry(POINTS, 1.0)) == "lr 1 (edge of the grid), β₁ 0.5"
     assert describe_choice(entry(POINTS, 0.1)) == "lr 0.1, β₁ 0.5"
+
+
+@pytest.mark.parametrize(
+    ("name", "values"), [("momentum", (0.9, 0.0)), ("alpha", (0.1, 1.0))]
+)
+def test_the_edge_is_that_of_the_effective_rate(name, values):
+    """A gradient moves the params ten times as far with a memory of ten steps."""
+    long, short = values
+    points = [
+        {"learning_rate": rate, name: value}
+        for rate, value in ((0.01, long), (0.05, short), (0.5, short))
+    ]
+    search = [{"hyperparameters": point} for point in points]
+    found = [
+        is_at_the_edge({"hyperparameters": point, "search": search}) for point in points
+    ]
+    assert found == [False, True, True]
