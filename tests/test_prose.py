@@ -361,6 +361,35 @@ def test_who_leads_under_the_thesiss_protocol():
     )
 
 
+def test_the_grid_decides_between_inna_and_momentum():
+    """INNA lowest with a rate per decade, Nesterov over both grids; test: no one."""
+    loss, accuracy = "final_train_loss", "final_test_accuracy"
+    for problem in "ef":
+        decades, between = (
+            json.loads(
+                (PAPERS / f"compare-{problem}-{name}" / "summary.json").read_text()
+            )["optimizers"]
+            for name in ("momentum", "momentum-3")
+        )
+        for name in decades.keys() - {"inna"}:
+            assert below(decades, "inna", name, loss)
+        best = {
+            name: min(grid[name][loss]["mean"] for grid in (decades, between))
+            for name in decades
+        }
+        assert best["nesterov"] == min(best.values()) < best["inna"] * 0.68
+        # Its best rate is of the thesis's grid, momentum's is not.
+        assert best["inna"] == decades["inna"][loss]["mean"]
+        assert best["nesterov"] == between["nesterov"][loss]["mean"]
+        inna = seeds(decades["inna"], accuracy, -1)
+        for grid, name in itertools.product((decades, between), decades):
+            assert not order(seeds(grid[name], accuracy, -1), inna).below
+    assert "Over both grids Nesterov momentum does, by a third" in page("choosing.md")
+    assert "With rates between, Nesterov momentum ends lower" in (
+        (ROOT / "README.md").read_text()
+    )
+
+
 def test_two_steps_on_each_mini_batch():
     """Lower for SGD and INNA, at the largest learning rate of the grid."""
     once = optimizers("figure-4.4", "figure-4.4-d", problem="d")

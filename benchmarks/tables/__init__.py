@@ -43,6 +43,7 @@ TABLES: dict[str, Table] = {
     "devices": devices.devices,
     "figures": papers.of_figures,
     "modern": modern.modern,
+    "momentum": papers.momentum_under_the_protocol,
     "modern-f": partial(modern.modern, "figure-modern-f"),
     "modern-gpt": partial(modern.modern, "figure-modern-gpt"),
     "problems": problems.problems,

@@ -39,6 +39,33 @@ def compare_digits() -> str:
     return measured(columns, rows, record)
 
 
+def momentum_under_the_protocol() -> str:
+    """INNA beside momentum on (e) and (f), with the thesis's grid and one between."""
+    columns = (
+        "problem | optimizer | chosen of 1e-4, ..., 1 | training loss | test accuracy"
+        " | chosen of 3e-4, ..., 3 | training loss | test accuracy"
+    )
+    rows, origins = [], []
+    for problem in "ef":
+        records = [
+            json.loads((PAPERS / f"compare-{problem}-{name}/summary.json").read_text())
+            for name in ("momentum", "momentum-3")
+        ]
+        origins += map(provenance, records)
+        for name, entry in records[0]["optimizers"].items():
+            cells = [f"`{problem}`", entry["label"]]
+            for record in records:
+                found = record["optimizers"][name]
+                loss = found["final_train_loss"]
+                cells += [
+                    f"{found['hyperparameters']['learning_rate']:g}",
+                    f"{loss['mean']:.3f} ({loss['best']:.3f} to {loss['worst']:.3f})",
+                    f"{found['final_test_accuracy']['mean']:.1%}",
+                ]
+            rows.append(" | ".join(cells))
+    return "\n\n".join([layout(columns, rows), *origins])
+
+
 def table_3_1() -> str:
     """Where the runs end, and how soon they escape."""
     record = json.loads((PAPERS / "figures" / "table-3.1.json").read_text())
