@@ -9,6 +9,7 @@ import statistics
 import pytest
 
 from inna_optax import inna_from_momentum
+from inna_optax.experiments.claims.networks import ends_ahead
 from inna_optax.experiments.claims.order import order
 from inna_optax.experiments.figures.comparison import is_at_the_edge
 from inna_optax.experiments.figures.damping import describe_rate
@@ -21,19 +22,29 @@ def page(name):
     return (ROOT / "docs" / name).read_text()
 
 
+def read(path):
+    return json.loads((PAPERS / path).read_text())
+
+
 def optimizers(figure, folder=None, problem="digits"):
-    record = json.loads((PAPERS / (folder or figure) / f"{figure}.json").read_text())
+    record = read(f"{folder or figure}/{figure}.json")
     return record["problems"][problem]["optimizers"]
 
 
-def seeds(entry, metric, sign=1):
-    return [sign * value for value in entry[metric]["by_seed"]]
+def compared(name):
+    return read(f"compare-{name}/summary.json")["optimizers"]
 
 
-def below(found, first, second, metric, sign=1):
-    """Whether the first ends below the second, None if it cannot be told."""
-    pair = (seeds(found[name], metric, sign) for name in (first, second))
-    return order(*pair).below
+def seeds(entry, metric):
+    return entry[metric]["by_seed"]
+
+
+def ahead(found, first, second, metric):
+    """Whether the first ends better than the second, None if it cannot be told.
+
+    A seed that diverged is behind all others.
+    """
+    return ends_ahead({"optimizers": found}, [first], [second], metric).below
 
 
 def test_the_share_on_the_digits():
@@ -103,11 +114,11 @@ def test_the_share_on_mnist():
     assert (ours["diverged"], nesterov["diverged"]) == (1, 0)
     accuracy, loss = "final_test_accuracy", "final_train_loss"
     for pair in itertools.permutations(("damped_momentum", "nesterov")):
-        for metric, sign in ((loss, 1), (accuracy, -1)):
-            assert below(of_small, *pair, metric, sign) is None
+        for metric in (loss, accuracy):
+            assert ahead(of_small, *pair, metric) is None
     assert describe_rate(nesterov) == "0.354"
-    assert below(of_large, "damped_momentum", "nesterov", loss)
-    assert below(of_large, "damped_momentum", "nesterov", accuracy, -1) is None
+    assert ahead(of_large, "damped_momentum", "nesterov", loss)
+    assert ahead(of_large, "damped_momentum", "nesterov", accuracy) is None
     for name in ("damped_momentum", "nesterov"):
         assert describe_rate(of_large[name]) == "0.5 (edge of the grid)"
     text = page("inna-in-one-line.md")
@@ -128,8 +139,8 @@ def test_the_share_on_four_problems():
         found = optimizers("figure-damping", folder, problem=problem)
         pair = ("damped_momentum", "nesterov")
         ours, nesterov = (found[name]["final_train_loss"]["mean"] for name in pair)
-        assert below(found, *pair, "final_train_loss") is None
-        assert not below(found, *pair, "final_test_accuracy", -1)
+        assert ahead(found, *pair, "final_train_loss") is None
+        assert not ahead(found, *pair, "final_test_accuracy")
         if ours < 0.9 * nesterov:
             lower.add(problem)
     assert lower == {"digits", "e"}
@@ -144,8 +155,8 @@ def test_the_share_with_batch_normalization():
     """Level in both; short memories, and the largest rates that were tried."""
     found = optimizers("figure-damping", "figure-damping-f", problem="f")
     ours, nesterov, _ = found.values()
-    for metric, sign in (("final_train_loss", 1), ("final_test_accuracy", -1)):
-        assert below(found, "damped_momentum", "nesterov", metric, sign) is None
+    for metric in ("final_train_loss", "final_test_accuracy"):
+        assert ahead(found, "damped_momentum", "nesterov", metric) is None
     for entry, momentum in ((ours, 0.9), (nesterov, 0.8)):
         assert entry["hyperparameters"]["momentum"] == momentum
         assert "edge" in describe_rate(entry)
@@ -158,8 +169,8 @@ def test_the_share_with_batch_normalization():
     for name in ("damped_momentum", "nesterov"):
         assert describe_rate(larger[name]) == "2 (edge of the grid)"
     for pair in itertools.permutations(("damped_momentum", "nesterov")):
-        for metric, sign in (("final_train_loss", 1), ("final_test_accuracy", -1)):
-            assert below(larger, *pair, metric, sign) is None
+        for metric in ("final_train_loss", "final_test_accuracy"):
+            assert ahead(larger, *pair, metric) is None
 
 
 def test_beside_what_people_use_on_the_digits():
@@ -172,7 +183,7 @@ def test_beside_what_people_use_on_the_digits():
     assert max(means) - min(means) <= 0.015
     for name in ("inna", "damped_momentum", "innaprop"):
         for baseline in ("momentum", "adamw"):
-            assert below(found, name, baseline, accuracy, -1) is None
+            assert ahead(found, name, baseline, accuracy) is None
     losses = {name: found[name]["final_train_data_loss"]["mean"] for name in others}
     assert min(losses, key=losses.__getitem__) == "muon"
     ours = found["step_tuned_sgd"]
@@ -188,15 +199,15 @@ def test_beside_what_people_use_on_cifar10():
     found = optimizers("figure-modern", "figure-modern-f", problem="f")
     accuracy, loss = "final_test_accuracy", "final_train_data_loss"
     for name in found.keys() - {"innaprop", "adamw"}:
-        assert below(found, "innaprop", name, accuracy, -1)
-    assert below(found, "innaprop", "adamw", accuracy, -1) is None
-    assert below(found, "innaprop", "adamw", loss)
+        assert ahead(found, "innaprop", name, accuracy)
+    assert ahead(found, "innaprop", "adamw", accuracy) is None
+    assert ahead(found, "innaprop", "adamw", loss)
     for other in ("momentum", "nesterov"):
-        assert below(found, "inna", other, accuracy, -1) is None
-        assert below(found, "inna", other, loss)
+        assert ahead(found, "inna", other, accuracy) is None
+        assert ahead(found, "inna", other, loss)
         for name in ("damped_momentum", "step_tuned_sgd"):
-            assert below(found, name, other, accuracy, -1) is None
-            assert below(found, name, other, loss) is None
+            assert ahead(found, name, other, accuracy) is None
+            assert ahead(found, name, other, loss) is None
     losses = {name: entry[loss]["mean"] for name, entry in found.items()}
     muon, second, *_ = sorted(losses.values())
     assert losses["muon"] == muon < second / 5
@@ -221,15 +232,15 @@ def test_beside_what_people_use_with_a_transformer():
     bits = {name: entry[metric]["mean"] for name, entry in found.items()}
     momenta = {"momentum", "nesterov", "damped_momentum", "inna", "step_tuned_sgd"}
     assert min(bits[name] for name in momenta) > bits["adamw"] + 0.7
-    assert below(found, "innaprop", "adamw", metric) is None
-    assert below(found, "adamw", "innaprop", metric) is None
+    assert ahead(found, "innaprop", "adamw", metric) is None
+    assert ahead(found, "adamw", "innaprop", metric) is None
     assert found["adamw"]["hyperparameters"]["b1"] == 0.5
-    for ahead in ("muon", "schedule_free_adamw"):
+    for best in ("muon", "schedule_free_adamw"):
         for name in ("adamw", "innaprop"):
-            assert below(found, ahead, name, metric)
-    assert below(found, "muon", "schedule_free_adamw", metric)
-    assert below(found, "inna", "nesterov", metric) is None
-    assert below(found, "inna", "momentum", metric)
+            assert ahead(found, best, name, metric)
+    assert ahead(found, "muon", "schedule_free_adamw", metric)
+    assert ahead(found, "inna", "nesterov", metric) is None
+    assert ahead(found, "inna", "momentum", metric)
     spreads = [
         statistics.stdev(seeds(found[name], metric))
         for name in ("inna", "nesterov", "momentum")
@@ -247,19 +258,19 @@ def test_beside_what_people_use_with_a_transformer():
 
 
 @pytest.mark.parametrize(
-    ("folder", "problem", "metric", "sign"),
+    ("folder", "problem", "metric"),
     [
-        ("figure-modern-f", "f", "final_test_accuracy", -1),
-        ("figure-modern-gpt", "gpt-tiny", "final_test_loss", 1),
+        ("figure-modern-f", "f", "final_test_accuracy"),
+        ("figure-modern-gpt", "gpt-tiny", "final_test_loss"),
     ],
 )
-def test_innaprop_beside_adamw_and_momentum(folder, problem, metric, sign):
+def test_innaprop_beside_adamw_and_momentum(folder, problem, metric):
     """What README says of both problems, and of the digits where it differs."""
     found = optimizers("figure-modern", folder, problem=problem)
     for name in ("momentum", "nesterov"):
-        assert below(found, "innaprop", name, metric, sign)
-    assert below(found, "innaprop", "adamw", metric, sign) is None
-    assert below(found, "inna", "nesterov", metric, sign) is None
+        assert ahead(found, "innaprop", name, metric)
+    assert ahead(found, "innaprop", "adamw", metric) is None
+    assert ahead(found, "inna", "nesterov", metric) is None
     readme = (ROOT / "README.md").read_text()
     assert "INNAprop is level with AdamW, and ahead of momentum on a LeNet" in readme
     assert "On the digits none is ahead of momentum or AdamW." in readme
@@ -282,8 +293,7 @@ def test_the_share_that_innaprop_chose():
 
 
 def test_lenet_with_batch_normalization_on_all_of_cifar10():
-    summary = json.loads((PAPERS / "compare-f" / "summary.json").read_text())
-    found = summary["optimizers"]
+    found = compared("f")
     losses = {name: entry["final_train_loss"] for name, entry in found.items()}
     accuracies = {name: entry["final_test_accuracy"] for name, entry in found.items()}
     inna, ours = losses.pop("inna"), accuracies.pop("step_tuned_sgd")
@@ -302,7 +312,7 @@ def test_lenet_with_batch_normalization_on_all_of_cifar10():
 
 def test_lenet_without_batch_normalization_on_all_of_cifar10():
     """INNA lowest in training; Step-Tuned SGD loses two of the seeds it searched."""
-    summary = json.loads((PAPERS / "compare-e" / "summary.json").read_text())
+    summary = read("compare-e/summary.json")
     found = summary["optimizers"]
     losses = {name: entry["final_train_loss"] for name, entry in found.items()}
     inna = losses.pop("inna")
@@ -325,12 +335,7 @@ def test_lenet_without_batch_normalization_on_all_of_cifar10():
 
 def test_who_leads_under_the_thesiss_protocol():
     """INNA in training on a, e and f; nowhere in test; Adam and RMSprop on d."""
-    of_e, of_f = (
-        json.loads((PAPERS / f"compare-{name}" / "summary.json").read_text())[
-            "optimizers"
-        ]
-        for name in "ef"
-    )
+    of_e, of_f = map(compared, "ef")
     of_a = optimizers("figure-4.4", "figure-4.4-a", problem="a")
     of_d = optimizers("figure-4.4", "figure-4.4-d", problem="d")
     accuracy, loss = "final_test_accuracy", "final_train_loss"
@@ -348,10 +353,10 @@ def test_who_leads_under_the_thesiss_protocol():
     sentence = f"{inna[0]:.3f} beside Adam's {adam[0]:.3f} and SGD's {sgd[0]:.3f}"
     assert sentence in page("choosing.md")
     for name, other in itertools.permutations(("inna", "adam", "sgd"), 2):
-        assert below(of_e, name, other, accuracy, -1) is None
+        assert ahead(of_e, name, other, accuracy) is None
         assert round(100 * means[name][1]) in (59, 60)
     best = max(of_a, key=lambda name: of_a[name][accuracy]["mean"])
-    assert (best, below(of_a, "adam", "inna", accuracy, -1)) == ("adam", None)
+    assert (best, ahead(of_a, "adam", "inna", accuracy)) == ("adam", None)
     percents = [f"{of_a[n][accuracy]['mean']:.0%}" for n in ("adam", "inna")]
     assert "{} beside INNA's {}".format(*percents) in page("choosing.md")
     places = sorted(of_d, key=lambda name: of_d[name][loss]["mean"])
@@ -365,14 +370,10 @@ def test_the_grid_decides_between_inna_and_momentum():
     """INNA lowest with a rate per decade, Nesterov over both grids; test: no one."""
     loss, accuracy = "final_train_loss", "final_test_accuracy"
     for problem in "ef":
-        decades, between = (
-            json.loads(
-                (PAPERS / f"compare-{problem}-{name}" / "summary.json").read_text()
-            )["optimizers"]
-            for name in ("momentum", "momentum-3")
-        )
+        decades = compared(f"{problem}-momentum")
+        between = compared(f"{problem}-momentum-3")
         for name in decades.keys() - {"inna"}:
-            assert below(decades, "inna", name, loss)
+            assert ahead(decades, "inna", name, loss)
         best = {
             name: min(grid[name][loss]["mean"] for grid in (decades, between))
             for name in decades
@@ -381,9 +382,9 @@ def test_the_grid_decides_between_inna_and_momentum():
         # Its best rate is of the thesis's grid, momentum's is not.
         assert best["inna"] == decades["inna"][loss]["mean"]
         assert best["nesterov"] == between["nesterov"][loss]["mean"]
-        inna = seeds(decades["inna"], accuracy, -1)
         for grid, name in itertools.product((decades, between), decades):
-            assert not order(seeds(grid[name], accuracy, -1), inna).below
+            beside_inna = {"inna": decades["inna"], "other": grid[name]}
+            assert not ahead(beside_inna, "other", "inna", accuracy)
     assert "Over both grids Nesterov momentum does, by a third" in page("choosing.md")
     assert "With rates between, Nesterov momentum ends lower" in (
         (ROOT / "README.md").read_text()

@@ -1,20 +1,19 @@
 """The share of the fresh gradient beside Nesterov's method: figure "damping"."""
 
-import json
 import statistics
 
 from inna_optax.experiments.claims.networks import costs_of
 from inna_optax.experiments.claims.order import order
 from inna_optax.experiments.figures.damping import describe_rate
 
-from .common import PAPERS, layout, provenance
+from .common import layout, provenance, read
 
 METRICS = {"training loss": "final_train_loss", "test accuracy": "final_test_accuracy"}
 
 
 def damping(folder: str = "figure-damping") -> str:
     """What each method's best setting reaches on each problem, and which is lower."""
-    record = json.loads((PAPERS / folder / "figure-damping.json").read_text())
+    record = read(f"papers/{folder}/figure-damping")
     columns = (
         "problem | method | trials | chosen: μ, c, effective rate | training loss"
         " | test accuracy"

@@ -1,17 +1,15 @@
 """What people use, tuned alike: figure "modern"."""
 
-import json
-
 from inna_optax.experiments.claims.standing import in_words, ranked, test_metric
 from inna_optax.experiments.figures.comparison import describe_choice
 
-from .common import PAPERS, layout, provenance
+from .common import layout, provenance, read
 from .dial import spread, training_loss
 
 
 def modern(folder: str = "figure-modern") -> str:
     """What each optimizer's best trial reaches on each problem, the best first."""
-    record = json.loads((PAPERS / folder / "figure-modern.json").read_text())
+    record = read(f"papers/{folder}/figure-modern")
     columns = "problem | optimizer | trials | test | training loss | chosen"
     rows, standings = [], []
     for name, summary in record["problems"].items():

@@ -1,10 +1,8 @@
 """What the papers claim and show: the records in benchmarks/results/papers."""
 
-import json
-
 from inna_optax.experiments import claims
 
-from .common import PAPERS, layout, measured, provenance
+from .common import PAPERS, layout, measured, provenance, read
 
 
 def of_networks() -> str:
@@ -19,7 +17,7 @@ def of_figures() -> str:
 
 def compare_digits() -> str:
     """Five optimizers on the digits."""
-    record = json.loads((PAPERS / "compare-digits" / "summary.json").read_text())
+    record = read("papers/compare-digits/summary")
     columns = (
         "optimizer | chosen | final training loss (best to worst)"
         " | test accuracy (best to worst)"
@@ -29,14 +27,20 @@ def compare_digits() -> str:
         chosen = ", ".join(
             f"`{name}={entry['hyperparameters'][name]:g}`" for name in entry["searched"]
         )
-        loss, accuracy = entry["final_train_loss"], entry["final_test_accuracy"]
-        rows.append(
-            f"{entry['label']} | {chosen}"
-            f" | {loss['mean']:.4f} ({loss['best']:.4f} to {loss['worst']:.4f})"
-            f" | {accuracy['mean']:.1%} ({accuracy['best']:.1%} to"
-            f" {accuracy['worst']:.1%})"
-        )
+        cells = [
+            entry["label"],
+            chosen,
+            _best_to_worst(entry["final_train_loss"], ".4f"),
+            _best_to_worst(entry["final_test_accuracy"], ".1%"),
+        ]
+        rows.append(" | ".join(cells))
     return measured(columns, rows, record)
+
+
+def _best_to_worst(spread: dict, form: str) -> str:
+    """A mean over the seeds, with the best and the worst of them."""
+    best, worst = f"{spread['best']:{form}}", f"{spread['worst']:{form}}"
+    return f"{spread['mean']:{form}} ({best} to {worst})"
 
 
 def momentum_under_the_protocol() -> str:
@@ -48,7 +52,7 @@ def momentum_under_the_protocol() -> str:
     rows, origins = [], []
     for problem in "ef":
         records = [
-            json.loads((PAPERS / f"compare-{problem}-{name}/summary.json").read_text())
+            read(f"papers/compare-{problem}-{name}/summary")
             for name in ("momentum", "momentum-3")
         ]
         origins += map(provenance, records)
@@ -56,10 +60,9 @@ def momentum_under_the_protocol() -> str:
             cells = [f"`{problem}`", entry["label"]]
             for record in records:
                 found = record["optimizers"][name]
-                loss = found["final_train_loss"]
                 cells += [
                     f"{found['hyperparameters']['learning_rate']:g}",
-                    f"{loss['mean']:.3f} ({loss['best']:.3f} to {loss['worst']:.3f})",
+                    _best_to_worst(found["final_train_loss"], ".3f"),
                     f"{found['final_test_accuracy']['mean']:.1%}",
                 ]
             rows.append(" | ".join(cells))
@@ -68,7 +71,7 @@ def momentum_under_the_protocol() -> str:
 
 def table_3_1() -> str:
     """Where the runs end, and how soon they escape."""
-    record = json.loads((PAPERS / "figures" / "table-3.1.json").read_text())
+    record = read("papers/figures/table-3.1")
     columns = (
         "start | algorithm | to (-√2, 0) | to (√2, 0) | to the saddle"
         " | iterations to escape | counted as in the thesis | printed there"

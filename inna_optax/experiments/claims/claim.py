@@ -5,22 +5,24 @@ import pathlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
+
+def _places(figure: str, problem: str) -> tuple[str, ...]:
+    """Where a problem of a figure may be: alone, or with the figure's others."""
+    file = f"figure-{figure}.json"
+    return (f"figure-{figure}-{problem}/{file}", f"figure-{figure}/{file}")
+
+
 # Where the folder of records may keep the comparison of each problem of Table 4.1, each
 # figure, and Table 3.1: the first that is there counts.
 PLACES = {
     **{
-        name: (
-            f"compare-{name}/summary.json",
-            f"figure-{figure}-{name}/figure-{figure}.json",
-            f"figure-{figure}/figure-{figure}.json",
-        )
+        name: (f"compare-{name}/summary.json", *_places(figure, name))
         for name, figure in (
             *((name, "4.4") for name in "abcd"),
             *((name, "4.6") for name in "ef"),
         )
     },
-    "4.5 (c)": ("figure-4.5-c/figure-4.5.json", "figure-4.5/figure-4.5.json"),
-    "4.5 (d)": ("figure-4.5-d/figure-4.5.json", "figure-4.5/figure-4.5.json"),
+    **{f"4.5 ({name})": _places("4.5", name) for name in "cd"},
     "2.2": ("figure-2.2/figure-2.2.json",),
     "2.3": ("figure-2.3/figure-2.3.json",),
     "2.4": ("figure-2.4/figure-2.4.json",),

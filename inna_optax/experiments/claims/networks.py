@@ -347,7 +347,7 @@ def _logs_over_sgd(summary: Record) -> list[float]:
     if not all(map(math.isfinite, [*ours, *sgd])):
         sgd = [mean(summary, "sgd")] * len(ours)
     return [
-        math.inf if math.isinf(x) else -math.inf if math.isinf(y) else math.log(x / y)
+        math.inf if math.isinf(x) else math.log(x) - math.log(y)
         for x, y in zip(ours, sgd, strict=False)
     ]
 

@@ -11,6 +11,11 @@ from inna_optax.experiments.catalogue.schedules import NAMED, Decay
 from inna_optax.experiments.errors import ArgumentError
 
 OF_INNA = ("alpha", "beta", "initial_speed")
+RANGES = {
+    "decay_power": "[0, inf)",
+    "rate_factor": "(0, inf)",
+    "weight_decay": "[0, inf)",
+}
 
 
 def check_changes(changes: Mapping[str, Any]) -> None:
@@ -19,11 +24,9 @@ def check_changes(changes: Mapping[str, Any]) -> None:
     Raises:
       ValueError: if one is outside its range.
     """
-    for name in ("decay_power", "weight_decay"):
+    for name, interval in RANGES.items():
         if name in changes:
-            check_number(name, changes[name], "[0, inf)")
-    if "rate_factor" in changes:
-        check_number("rate_factor", changes["rate_factor"], "(0, inf)")
+            check_number(name, changes[name], interval)
     inna_optax.inna(0.1, **{name: changes[name] for name in OF_INNA if name in changes})
 
 

@@ -37,10 +37,9 @@ def describe_choice(entry: Mapping[str, Any]) -> str:
     """What the search chose for an entry, short enough for a legend."""
     short = {"learning_rate": "lr", "nu": "ν", "b1": "β₁"}
     chosen = entry["hyperparameters"]
-    edge = " (edge of the grid)" if is_at_the_edge(entry) else ""
     return ", ".join(
         f"{short.get(name, name)} {chosen[name]:g}"
-        + (edge if name == "learning_rate" else "")
+        + (edge_note(entry) if name == "learning_rate" else "")
         for name in entry["searched"]
     )
 
@@ -48,13 +47,14 @@ def describe_choice(entry: Mapping[str, Any]) -> str:
 def effective_rate(hyperparameters: Mapping[str, float]) -> float:
     """How far a gradient moves the params in the end, over its size.
 
-    In the nine digits that are left of a product with 1 - momentum.
+    In the nine digits that are left of a product with 1 - momentum.  Without friction
+    it has no end: of an `alpha` of zero, the learning rate.
     """
     rate = hyperparameters["learning_rate"]
     if "momentum" in hyperparameters:
         rate /= 1 - hyperparameters["momentum"]
-    elif "alpha" in hyperparameters:  # gamma / alpha of INNA and INNAprop
-        rate /= hyperparameters["alpha"]
+    elif alpha := hyperparameters.get("alpha"):  # gamma / alpha of INNA and INNAprop
+        rate /= alpha
     return float(f"{rate:.9g}")
 
 
@@ -64,6 +64,11 @@ def is_at_the_edge(entry: Mapping[str, Any]) -> bool:
     if not rates:
         return False
     return effective_rate(entry["hyperparameters"]) in (min(rates), max(rates))
+
+
+def edge_note(entry: Mapping[str, Any]) -> str:
+    """What follows a chosen rate that is at the edge, empty if it is not."""
+    return " (edge of the grid)" if is_at_the_edge(entry) else ""
 
 
 def line_styles(summary: Summary) -> list[tuple[Mapping[str, Any], tuple[str, Any]]]:

@@ -15,8 +15,8 @@ from inna_optax.experiments.figures.comparison import (
     COLUMN_WIDTH,
     Summary,
     describe_scale,
+    edge_note,
     effective_rate,
-    is_at_the_edge,
 )
 
 MEMORIES = (style.SKY, style.BLUE, style.PURPLE)
@@ -94,8 +94,7 @@ def best_runs(summary: Summary) -> dict[float, dict[float, Mapping[str, Any]]]:
 
 def describe_rate(entry: Mapping[str, Any]) -> str:
     """The chosen effective rate, and whether it is at the edge of those searched."""
-    edge = " (edge of the grid)" if is_at_the_edge(entry) else ""
-    return f"{effective_rate(entry['hyperparameters']):.3g}{edge}"
+    return f"{effective_rate(entry['hyperparameters']):.3g}{edge_note(entry)}"
 
 
 def outcomes(summary: Summary) -> list[str]:

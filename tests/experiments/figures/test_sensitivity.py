@@ -3,7 +3,11 @@
 import numpy as np
 import pytest
 
-from inna_optax.experiments.figures.comparison import describe_choice, is_at_the_edge
+from inna_optax.experiments.figures.comparison import (
+    describe_choice,
+    effective_rate,
+    is_at_the_edge,
+)
 from inna_optax.experiments.figures.sensitivity import (
     draw_sensitivity,
     losses_by_rate,
@@ -69,3 +73,8 @@ def test_the_edge_is_that_of_the_effective_rate(name, values):
         is_at_the_edge({"hyperparameters": point, "search": search}) for point in points
     ]
     assert found == [False, True, True]
+
+
+def test_without_friction_the_rate_is_the_learning_rate():
+    """The command line takes an alpha of zero."""
+    assert effective_rate({"learning_rate": 0.3, "alpha": 0.0}) == 0.3
